@@ -1,0 +1,1 @@
+"""Freehold: an inference node for an open-weight model, from one declaration."""
