@@ -1,9 +1,10 @@
-"""Errors that a person acts on: a place, what was expected and found, and a hint on its own line."""
+"""Errors a person acts on: a place, what was expected and found, a hint on its own line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,6 @@ class FreeholdError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
     @classmethod
-    def of(cls, place: str, message: str, hint: str | None = None) -> FreeholdError:
+    def of(cls, place: str, message: str, hint: str | None = None) -> Self:
         """The error of a single problem."""
         return cls([Problem(place, message, hint)])

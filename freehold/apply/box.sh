@@ -1,0 +1,78 @@
+#!/bin/sh
+# Sent ahead of every plan's steps. POSIX sh; runs as root on the box, read whole before it starts.
+set -eu
+umask 022
+export LC_ALL=C
+fh=/var/lib/freehold
+found=$fh/found # what lay at our paths before we came: a copy, or PATH.none
+
+# One change at a time on a box, whichever controller it comes from.
+exec 9>/run/lock/freehold.lock
+flock -w 120 9 || {
+  echo "another run of Freehold is changing this box: waited 120 s for /run/lock/freehold.lock" >&2
+  exit 95
+}
+
+# begin N: the steps that follow belong to step N of the plan.
+begin() { printf '\036%s\n' "$1"; }
+
+# remember PATH: keep what is there now, once, so that `restore` can put it back.
+remember() ( # a subshell: `parent` is its own in each call
+  if [ -e "$found$1" ] || [ -e "$found$1.none" ]; then exit 0; fi
+  mkdir -p -m 700 "$fh" "$found"
+  chmod 755 "$fh"
+  parent=$(dirname "$1")
+  if [ ! -d "$parent" ]; then
+    remember "$parent"
+    mkdir -m 755 "$parent"
+  fi
+  mkdir -p "$(dirname "$found$1")"
+  if [ -e "$1" ]; then
+    cp -a "$1" "$found$1.tmp"
+    mv "$found$1.tmp" "$found$1"
+  else
+    : >"$found$1.none"
+  fi
+)
+
+# place PATH MODE, content on stdin in base64: written aside, flushed, renamed.
+place() {
+  remember "$1"
+  [ -d "$(dirname "$1")" ] || mkdir -p -m 755 "$(dirname "$1")"
+  rm -f "$1.freehold"
+  (umask 077 && base64 -d >"$1.freehold")
+  chown root:root "$1.freehold"
+  chmod "$2" "$1.freehold"
+  sync "$1.freehold"
+  mv -f "$1.freehold" "$1"
+}
+
+# restore PATH: what was there before, and the folders that were not.
+restore() {
+  if [ -e "$found$1" ]; then
+    mv -f "$found$1" "$1"
+  else
+    rm -f "$1"
+  fi
+  rm -f "$found$1.none"
+  parent=$(dirname "$1")
+  while [ -e "$found$parent.none" ]; do
+    rmdir "$parent" 2>/dev/null || [ ! -d "$parent" ] || break
+    rm -f "$found$parent.none"
+    parent=$(dirname "$parent")
+  done
+}
+
+remove_set() { rm -rf "$1" "$1.partial"; }
+
+remove_unit() {
+  if systemctl cat "$1" >/dev/null 2>&1; then systemctl disable --now -q "$1"; fi
+  systemctl reset-failed -q "$1" 2>/dev/null || true
+}
+
+start_unit() {
+  systemctl reset-failed -q "$1" 2>/dev/null || true
+  systemctl restart "$1"
+}
+
+prune() { [ ! -d "$fh" ] || find "$fh" -depth -type d -empty -delete; }

@@ -1,0 +1,1 @@
+"""What is: commands with a pure parse of their output into frozen dataclasses."""

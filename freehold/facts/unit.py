@@ -1,0 +1,111 @@
+"""What systemd knows of one unit, and whether what runs is what its files say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from freehold.facts.fact import Fact, field, quote
+
+
+@dataclass(frozen=True)
+class WatchedFile:
+    """A file that the unit reads at its start. `changed_at_s` is its mtime."""
+
+    sha256: str
+    changed_at_s: float
+
+
+@dataclass(frozen=True)
+class UnitFacts:
+    """`started_at_s` is when the running main process began; None where none runs."""
+
+    load_state: str
+    active_state: str
+    sub_state: str
+    is_enabled: bool
+    needs_daemon_reload: bool
+    main_pid: int
+    restarts: int
+    started_at_s: float | None
+    drop_ins: tuple[str, ...]
+    watched: dict[str, WatchedFile | None]
+    port_holder: str | None
+    """Who listens on the unit's port, if not the unit itself."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a main process now, or systemd is about to start it again."""
+        return self.active_state in ("active", "activating", "reloading")
+
+    def is_stale(self, path: str) -> bool:
+        """Whether the running process began before `path` had its present content."""
+        file = self.watched.get(path)
+        if not self.is_running or self.started_at_s is None:
+            return False
+        return file is None or file.changed_at_s > self.started_at_s
+
+
+_PROPERTIES = (
+    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,MainPID,NRestarts,"
+    "ExecMainStartTimestamp,DropInPaths"
+)
+
+
+def unit_fact(unit: str, watched: tuple[str, ...], port: int | None = None) -> Fact[UnitFacts]:
+    """The unit, the files whose change asks for a restart, and who holds its TCP port."""
+    lines = [f"systemctl show --timestamp=us+utc -p {_PROPERTIES} {quote(unit)} || exit"]
+    for path in watched:
+        p = quote(path)
+        lines.append(
+            f"if [ -f {p} ]; then echo watched {p} $(stat -c %.9Y {p}) $(sha256sum <{p}); "
+            f"else echo watched {p} absent; fi"
+        )
+    if port is not None:
+        lines.append(
+            f"echo listening $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null "
+            f"| grep -ci '^ *[0-9]*: [0-9A-F]*:{port:04X} [0-9A-F:]* 0A ')"
+        )
+        lines.append(f"ss -Hltnp 'sport = :{port}' 2>/dev/null | sed 's/^/socket /'")
+    return Fact(unit, "\n".join([*lines, "true"]), _parse)
+
+
+def _parse(text: str) -> UnitFacts:
+    watched: dict[str, WatchedFile | None] = {}
+    for line in re.findall(r"^watched (.+)$", text, re.MULTILINE):
+        path, *rest = line.split()
+        watched[path] = None if rest == ["absent"] else WatchedFile(rest[1], float(rest[0]))
+    main_pid = int(field(text, "MainPID"))
+    return UnitFacts(
+        load_state=field(text, "LoadState"),
+        active_state=field(text, "ActiveState"),
+        sub_state=field(text, "SubState"),
+        is_enabled=field(text, "UnitFileState") == "enabled",
+        needs_daemon_reload=field(text, "NeedDaemonReload") == "yes",
+        main_pid=main_pid,
+        restarts=int(field(text, "NRestarts") or 0),
+        started_at_s=_seconds(field(text, "ExecMainStartTimestamp")) if main_pid else None,
+        drop_ins=tuple(field(text, "DropInPaths").split()),
+        watched=watched,
+        port_holder=_port_holder(text, main_pid),
+    )
+
+
+def _seconds(timestamp: str) -> float:
+    """Of systemd's `Mon 2026-11-23 18:46:33.123456 UTC`."""
+    moment = datetime.strptime(timestamp, "%a %Y-%m-%d %H:%M:%S.%f UTC")
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+def _port_holder(text: str, main_pid: int) -> str | None:
+    listening = re.search(r"^listening (\d+)", text, re.MULTILINE)
+    if listening is None or listening[1] == "0":
+        return None
+    holders = re.findall(r'\("([^"]+)",pid=(\d+)', text)
+    if any(int(pid) == main_pid for _, pid in holders):
+        return None
+    if not holders:
+        # Without ss the holder has no name: the unit's own while it runs, else a stranger.
+        return None if main_pid else "another program"
+    return ", ".join(f"{name} (pid {pid})" for name, pid in dict.fromkeys(holders))

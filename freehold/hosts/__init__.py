@@ -1,0 +1,1 @@
+"""Where commands run: the Host protocol, and OpenSSH behind it."""

@@ -1,0 +1,184 @@
+"""A host by OpenSSH's own client: its config, agent, jump hosts and host keys hold as they are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from freehold.hosts.command import NO_SUDO_EXIT, TRUNCATED_EXIT, Command, Result
+from freehold.hosts.host import HostError, UnreachableError
+from freehold.hosts.ssh_config import SshSettings, config_text
+from freehold.hosts.ssh_errors import explain
+
+SSH_FAILED = 255  # ssh(1): "or with 255 if an error occurred"
+MASTER_IDLE_S = 60  # the connection of a controller that was killed goes by itself after this
+
+
+class SshHost:
+    """One box, over one shared connection that the first command opens."""
+
+    def __init__(self, name: str, destination: str, settings: SshSettings | None = None) -> None:
+        self._name = name
+        self._destination = destination
+        self._settings = settings or SshSettings()
+        self._lock = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._cancelled = False
+
+    @property
+    def name(self) -> str:
+        """See Host.name."""
+        return self._name
+
+    def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
+        """See Host.run."""
+        folder = self._connect()
+        argv = [*_ssh(folder), self._destination, command.remote_line()]
+        with _capture(folder) as out, _capture(folder) as err:
+            with self._started(argv, out, err) as process:
+                _feed(process, command.stdin(), chunks)
+                status = process.wait()
+            stdout, stderr = command.redact(_text(out)), command.redact(_text(err))
+        if self._cancelled:
+            raise UnreachableError.of(self.name, f"{command.description}: cancelled")
+        if status == NO_SUDO_EXIT and command.root:
+            raise HostError.of(
+                self.name,
+                "expected root, or a sudo right that asks no password; got\n" + stderr.strip(),
+                f"give the user of {self._destination} that right in /etc/sudoers.d",
+            )
+        if status in (SSH_FAILED, TRUNCATED_EXIT) or status < 0:
+            raise explain(self.name, self._destination, stderr, command.description)
+        return Result(status, stdout, stderr)
+
+    @contextlib.contextmanager
+    def forward(self, port: int) -> Iterator[Path]:
+        """See Host.forward."""
+        folder = self._connect()
+        socket = folder / f"port-{port}-{os.urandom(4).hex()}"
+        forwarding = ["-L", f"{socket}:127.0.0.1:{port}"]
+        error = self._control(folder, "forward", *forwarding)
+        if error is not None:
+            raise HostError.of(
+                self.name,
+                f"expected to forward port {port} over SSH, got\n{error}",
+                "sshd's AllowTcpForwarding must be yes or local",
+            )
+        try:
+            yield socket
+        finally:
+            self._control(folder, "cancel", *forwarding)
+            socket.unlink(missing_ok=True)
+
+    def cancel(self) -> None:
+        """See Host.cancel."""
+        self._cancelled = True
+        for process in tuple(self._running):
+            process.terminate()
+
+    def close(self) -> None:
+        """See Host.close."""
+        with self._lock:
+            folder, self._folder = self._folder, None
+            if folder is not None:
+                self._control(Path(folder.name), "exit")
+                folder.cleanup()
+
+    def _connect(self) -> Path:
+        """The folder that holds the live connection's socket, opened if there is none."""
+        with self._lock:
+            if self._cancelled:
+                raise UnreachableError.of(self.name, "cancelled")
+            if self._folder is not None:
+                if (Path(self._folder.name) / "master").exists():
+                    return Path(self._folder.name)
+                self._folder.cleanup()
+                self._folder = None
+            # Directly in /tmp, because a unix socket's path holds at most 104 bytes on a Mac.
+            folder = tempfile.TemporaryDirectory(prefix="fh-", dir="/tmp")
+            try:
+                self._open_master(Path(folder.name))
+            except BaseException:
+                folder.cleanup()
+                raise
+            self._folder = folder
+            return Path(folder.name)
+
+    def _open_master(self, folder: Path) -> None:
+        (folder / "config").write_text(config_text(self._settings))
+        argv = [*_ssh(folder), "-fN", "-o", "ControlMaster=yes"]
+        argv += ["-o", f"ControlPersist={MASTER_IDLE_S}", self._destination]
+        with _capture(folder) as err:
+            with self._started(argv, subprocess.DEVNULL, err) as process:
+                _feed(process, b"", ())
+                status = process.wait()
+            if status:
+                raise explain(self.name, self._destination, _text(err))
+
+    def _control(self, folder: Path, verb: str, *arguments: str) -> str | None:
+        """Speak to the live connection; what it complains of, or None."""
+        done = subprocess.run(
+            [*_ssh(folder), "-O", verb, *arguments, self._destination],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(),
+        )
+        return done.stderr.strip() if done.returncode else None
+
+    @contextlib.contextmanager
+    def _started(
+        self, argv: list[str], stdout: IO[bytes] | int, stderr: IO[bytes]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C in the terminal is ours to hand on, in order
+        )
+        self._running.add(process)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            self._running.discard(process)
+
+
+def _ssh(folder: Path) -> list[str]:
+    return ["ssh", "-F", str(folder / "config"), "-S", str(folder / "master")]
+
+
+def _environment() -> dict[str, str]:
+    """Ours without Pulumi's variables, which hold decrypted configuration."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+
+
+def _capture(folder: Path) -> IO[bytes]:
+    """An output's file: unlike a pipe it never fills, nor waits for a master in the background."""
+    return tempfile.TemporaryFile(dir=folder)
+
+
+def _text(captured: IO[bytes]) -> str:
+    captured.seek(0)
+    return captured.read().decode("utf-8", "replace")
+
+
+def _feed(process: subprocess.Popen[bytes], first: bytes, chunks: Iterable[bytes]) -> None:
+    """Send stdin and end it. A process that ends early says why by its status, not by EPIPE."""
+    assert process.stdin is not None  # noqa: S101 - started with a pipe, three lines above
+    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(first)
+        for chunk in chunks:
+            stdin.write(chunk)

@@ -1,0 +1,29 @@
+"""The root folder that all boxes share, built once by mmdebstrap and kept for the next lab."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from freehold.lab.root import SCRIPTS, run_as_root
+
+CACHE = Path("/var/cache/freehold/lab")
+# No python3 and no curl: what the kit does to a box, it does to a minimal one.
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,"  # the box
+    "libgomp1,libstdc++6"  # what llama-server links
+)
+
+
+def ensure_rootfs(on_progress: Callable[[str], None]) -> Path:
+    """The folder, built if it is not there yet (about 30 s with a mirror near by)."""
+    suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    hook, build = SCRIPTS / "rootfs_hook.sh", SCRIPTS / "rootfs.sh"
+    recipe = f"{PACKAGES}\n{hook.read_text()}\n{build.read_text()}"
+    rootfs = CACHE / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if not rootfs.exists():
+        on_progress(f"building the root folder of the boxes ({suite}), once: {rootfs}")
+        run_as_root("lab", "sh", build, rootfs, suite, PACKAGES, hook)
+    return rootfs

@@ -1,0 +1,1 @@
+"""What to do: (wanted, facts) -> steps as data, no effects; no steps means converged."""

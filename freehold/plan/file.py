@@ -1,0 +1,48 @@
+"""A file that is wanted on a box."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from freehold.facts.fact import Fact
+from freehold.facts.file import FileFacts, file_fact
+from freehold.plan.steps import PlaceFile, Plan, PruneFolders, ReloadUnits, RestoreFile
+
+UNIT_FOLDER = "/etc/systemd/system/"
+
+
+@dataclass(frozen=True)
+class File:
+    """Owned by root; `mode` is octal text such as "0644"."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: str = "0644"
+    is_secret: bool = False
+    follows_others = False
+
+    @property
+    def label(self) -> str:
+        """See Item.label."""
+        return self.path
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def fact(self) -> Fact[FileFacts | None]:
+        """See Item.fact."""
+        return file_fact(self.path)
+
+    def plan(self, place: str, found: FileFacts | None) -> Plan:  # noqa: ARG002 - as Item
+        """See Item.plan."""
+        if found == FileFacts(self.mode, "root:root", self.content):
+            return ()
+        return (PlaceFile(self.path, self.content, self.mode, self.is_secret),)
+
+    def removal(self, found: FileFacts | None) -> Plan:  # noqa: ARG002 - as Item
+        """See Item.removal."""
+        reload = (ReloadUnits(),) if self.path.startswith(UNIT_FOLDER) else ()
+        return (RestoreFile(self.path), *reload, PruneFolders())

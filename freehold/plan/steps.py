@@ -1,0 +1,120 @@
+"""The steps that a plan is made of; `apply` alone knows how each is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from freehold.weights.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class PlaceFile:
+    """Write a file atomically. What was there before Freehold is kept, for RestoreFile."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: str
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class RestoreFile:
+    """Put back what was at the path before Freehold: an earlier file, or nothing."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class SyncFileSet:
+    """Bring the missing files of a set, and prove each by its hash before it has its name."""
+
+    manifest: Manifest
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RemoveFileSet:
+    """Remove a set and what an interrupted sync left of it."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class ReloadUnits:
+    """Have systemd read its unit files again."""
+
+
+@dataclass(frozen=True)
+class EnableUnit:
+    """Have the unit started at boot."""
+
+    unit: str
+
+
+@dataclass(frozen=True)
+class StartUnit:
+    """Start a unit that does not run; `why` is for the person who reads the plan."""
+
+    unit: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RestartUnit:
+    """Restart a unit whose process is older than what it should run with."""
+
+    unit: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RemoveUnit:
+    """Stop a unit and keep it from starting at boot."""
+
+    unit: str
+
+
+@dataclass(frozen=True)
+class PruneFolders:
+    """Remove Freehold's own folders where they are empty."""
+
+
+Step: TypeAlias = (
+    PlaceFile
+    | RestoreFile
+    | SyncFileSet
+    | RemoveFileSet
+    | ReloadUnits
+    | EnableUnit
+    | StartUnit
+    | RestartUnit
+    | RemoveUnit
+    | PruneFolders
+)
+Plan: TypeAlias = tuple[Step, ...]
+
+
+def describe(step: Step) -> str:
+    """One line for a person: `place /etc/...`, `restart llama-server.service (why)`."""
+    match step:
+        case PlaceFile(path=path):
+            return f"place {path}"
+        case RestoreFile(path=path):
+            return f"restore {path}"
+        case SyncFileSet(manifest=manifest, missing=missing):
+            return f"sync {manifest.name} ({len(missing)} of {len(manifest.files)} files)"
+        case RemoveFileSet(manifest=manifest):
+            return f"remove {manifest.node_folder}"
+        case ReloadUnits():
+            return "reload systemd's units"
+        case EnableUnit(unit=unit):
+            return f"enable {unit}"
+        case StartUnit(unit=unit, why=why):
+            return f"start {unit} ({why})"
+        case RestartUnit(unit=unit, why=why):
+            return f"restart {unit} ({why})"
+        case RemoveUnit(unit=unit):
+            return f"stop and disable {unit}"
+        case PruneFolders():
+            return "remove empty folders"

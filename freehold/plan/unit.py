@@ -1,0 +1,69 @@
+"""A systemd unit that is wanted enabled, and running with what its files say now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.facts.fact import Fact
+from freehold.facts.unit import UnitFacts, unit_fact
+from freehold.plan.item import PlanError
+from freehold.plan.steps import (
+    EnableUnit,
+    Plan,
+    ReloadUnits,
+    RemoveUnit,
+    RestartUnit,
+    StartUnit,
+    Step,
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """`watched` are the files whose change asks for a restart; `port` must be free or its own."""
+
+    name: str
+    watched: tuple[str, ...] = ()
+    port: int | None = None
+    follows_others = True
+
+    @property
+    def label(self) -> str:
+        """See Item.label."""
+        return self.name
+
+    def fact(self) -> Fact[UnitFacts]:
+        """See Item.fact."""
+        return unit_fact(self.name, self.watched, self.port)
+
+    def plan(self, place: str, found: UnitFacts) -> Plan:
+        """See Item.plan. The need for a restart follows from times on the box alone, so a
+        controller that was killed between a write and its restart loses nothing."""
+        self.require_port(place, found)
+        steps: list[Step] = []
+        if found.needs_daemon_reload:
+            steps.append(ReloadUnits())
+        if not found.is_enabled:
+            steps.append(EnableUnit(self.name))
+        stale = [path for path in self.watched if found.is_stale(path)]
+        if not found.is_running:
+            steps.append(StartUnit(self.name, f"it is {found.active_state}"))
+        elif stale:
+            steps.append(RestartUnit(self.name, f"older than {', '.join(stale)}"))
+        return tuple(steps)
+
+    def removal(self, found: UnitFacts) -> Plan:
+        """See Item.removal."""
+        if found.load_state == "not-found" and not found.is_running:
+            return ()
+        return (RemoveUnit(self.name),)
+
+    def require_port(self, place: str, found: UnitFacts) -> None:
+        """Raises PlanError where another program listens on the unit's port."""
+        if found.port_holder is not None:
+            raise PlanError.of(
+                place,
+                f"port {self.port}: expected it to be free for {self.name}, "
+                f"found {found.port_holder} listening",
+                "stop that program, or set freehold:server.port to another port",
+            )

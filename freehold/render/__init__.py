@@ -1,0 +1,1 @@
+"""Pure: (spec, manifests, box) -> the files of a node."""

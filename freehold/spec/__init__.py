@@ -1,0 +1,20 @@
+"""What is wanted: one stack's declaration, read into a frozen, typed Spec."""
+
+from freehold.spec.error import SpecError
+from freehold.spec.loader import load
+from freehold.spec.model import Model, Node, Server, Spec, Ssh
+from freehold.spec.secret import Secret
+from freehold.spec.source import stack_file, stacks
+
+__all__ = [
+    "Model",
+    "Node",
+    "Secret",
+    "Server",
+    "Spec",
+    "SpecError",
+    "Ssh",
+    "load",
+    "stack_file",
+    "stacks",
+]

@@ -1,0 +1,1 @@
+"""The sets of files that are kept: model weights and engine builds, in a store that you own."""

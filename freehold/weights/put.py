@@ -1,0 +1,130 @@
+"""Put weights and engine builds into a store, checked before they are named."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from freehold.errors import FreeholdError, Problem
+from freehold.weights.gguf import GgufError, GgufHeader, require_whole
+from freehold.weights.manifest import Kind, Manifest
+from freehold.weights.store import FolderStore
+
+ENGINE_ENTRY = "llama-server"
+HELP_TIMEOUT_S = 60
+
+
+class PutError(FreeholdError):
+    """What was to be put into the store is not what it should be."""
+
+
+def put_weights(
+    store: FolderStore,
+    source: Path,
+    name: str,
+    about: Mapping[str, str],
+    on_bytes: Callable[[int], None],
+) -> Manifest:
+    """Put a GGUF file, or a folder with all shards of one. Raises PutError naming every bad file."""
+    shards = [source] if source.is_file() else sorted(source.rglob("*.gguf"))
+    if not shards:
+        raise PutError.of(str(source), "expected a GGUF file, or a folder with some; found none")
+    header = _require_whole(shards)
+    folder = source.parent if source.is_file() else source
+    files = tuple(store.add(s, s.relative_to(folder).as_posix(), on_bytes) for s in shards)
+    files = tuple(file.model_copy(update={"executable": False}) for file in files)
+    known = {
+        "architecture": header.architecture,
+        "model": str(header.metadata.get("general.name", "")),
+        "licence": str(header.metadata.get("general.license", "")),
+    }
+    told = {key: value for key, value in {**known, **about}.items() if value}
+    manifest = Manifest(
+        kind=Kind.WEIGHTS, name=name, entry=files[0].path, files=files, about=told
+    )
+    store.declare(manifest)
+    return manifest
+
+
+def put_engine(
+    store: FolderStore,
+    source: Path,
+    name: str,
+    about: Mapping[str, str],
+    on_bytes: Callable[[int], None],
+) -> Manifest:
+    """Put a folder with llama-server and its libraries.
+
+    The build must run on this machine: it is asked for its `--help`, against which every flag is
+    checked later. Raises PutError where it cannot be asked.
+    """
+    entry = source / ENGINE_ENTRY
+    if not entry.is_file():
+        raise PutError.of(str(source), f"expected a folder with {ENGINE_ENTRY}, found none in it")
+    help_text = _ask_help(entry)
+    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    files = tuple(store.add(p, p.relative_to(source).as_posix(), on_bytes) for p in paths)
+    files = tuple(
+        file.model_copy(update={"executable": True}) if file.path == ENGINE_ENTRY else file
+        for file in files
+    )
+    manifest = Manifest(
+        kind=Kind.ENGINE,
+        name=name,
+        entry=ENGINE_ENTRY,
+        files=files,
+        about={"machine": f"{platform.system()} {platform.machine()}", **about},
+        engine_help=help_text,
+    )
+    store.declare(manifest)
+    return manifest
+
+
+def _require_whole(shards: list[Path]) -> GgufHeader:
+    headers: list[GgufHeader] = []
+    problems: list[Problem] = []
+    for shard in shards:
+        try:
+            headers.append(require_whole(shard))
+        except GgufError as error:
+            problems += error.problems
+    declared = int(headers[0].metadata.get("split.count", 1)) if headers else 1
+    if not problems and declared != len(shards):
+        problems.append(
+            Problem(str(shards[0]), f"expected {declared} shards, found {len(shards)} in the folder")
+        )
+    if problems:
+        raise PutError(problems)
+    return headers[0]
+
+
+def _ask_help(entry: Path) -> str:
+    """What the engine prints for --help."""
+    # A wheel unpacks without mode bits: the loader runs the file all the same.
+    entry.chmod(entry.stat().st_mode | 0o111) if not os.access(entry, os.X_OK) else None
+    try:
+        done = subprocess.run(
+            [entry.absolute(), "--help"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=HELP_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        done = subprocess.CompletedProcess([], 126, "", str(error))
+    if done.returncode or "--model" not in done.stdout:
+        raise PutError.of(
+            str(entry),
+            "\n".join(
+                [
+                    f"expected its --help, got exit {done.returncode}",
+                    *done.stderr.strip().splitlines()[-5:],
+                ]
+            ),
+            "put it into the store from a machine of the build's own kind",
+        )
+    return done.stdout
