@@ -60,12 +60,12 @@ def converge(
     raise HostError.of(host.name, "\n".join(["expected to be converged, still to do:", *left]))
 
 
-def remove(host: Host, items: Sequence[Item], store: Store) -> Plan:
+def remove(host: Host, items: Sequence[Item]) -> Plan:
     """Leave the box as it was found: what `items` placed goes, what they replaced comes back."""
     found = look(host, items)
     pairs = list(zip(items, found, strict=True))
     steps = tuple(step for item, facts in reversed(pairs) for step in item.removal(facts))
-    apply(host, steps, store)
+    run_steps(host, steps)
     return steps
 
 

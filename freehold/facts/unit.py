@@ -39,6 +39,11 @@ class UnitFacts:
         """Whether there is a main process now, or systemd is about to start it again."""
         return self.active_state in ("active", "activating", "reloading")
 
+    @property
+    def is_between_restarts(self) -> bool:
+        """Whether it ended by itself, and systemd waits before it tries again."""
+        return self.sub_state == "auto-restart"
+
     def is_stale(self, path: str) -> bool:
         """Whether the running process began before `path` had its present content."""
         file = self.watched.get(path)

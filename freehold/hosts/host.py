@@ -26,6 +26,10 @@ class Host(Protocol):
     def name(self) -> str:
         """The node's name, the place in every error."""
 
+    @property
+    def address(self) -> str:
+        """The host name or address that its clients reach it by."""
+
     def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
         """Run `command`, streaming `chunks` to its stdin where it takes input.
 

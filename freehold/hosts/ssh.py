@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -36,6 +37,19 @@ class SshHost:
     def name(self) -> str:
         """See Host.name."""
         return self._name
+
+    @cached_property
+    def address(self) -> str:
+        """See Host.address: what OpenSSH makes of the destination."""
+        done = subprocess.run(
+            [*_ssh(self._connect()), "-G", self._destination],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=_environment(),
+        )
+        return dict(line.split(" ", 1) for line in done.stdout.splitlines())["hostname"]
 
     def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
         """See Host.run."""

@@ -55,8 +55,11 @@ def up(
     rootfs = ensure_rootfs(on_progress)
     with locked(state_dir):
         lab = read_lab(state_dir / name) or plan_lab(state_dir, name, init, rootfs)
+        hint = f"fab lab.down --name {name}"
         if lab.init != init:
-            raise FreeholdError.of(f"lab {name}", f"its boxes run {lab.init}, not {init}")
+            raise FreeholdError.of(f"lab {name}", f"its boxes run {lab.init}, not {init}", hint)
+        if not lab.rootfs.exists():
+            raise FreeholdError.of(f"lab {name}", f"its root folder {lab.rootfs} is gone", hint)
         lab = dataclasses.replace(lab, count=max(count, lab.count))
         write_lab(lab)
         _write_keys(lab)

@@ -25,5 +25,6 @@ def ensure_rootfs(on_progress: Callable[[str], None]) -> Path:
     rootfs = CACHE / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not rootfs.exists():
         on_progress(f"building the root folder of the boxes ({suite}), once: {rootfs}")
-        run_as_root("lab", "sh", build, rootfs, suite, PACKAGES, hook)
+        # In a mount namespace: a build that is killed takes the mounts in its chroot with it.
+        run_as_root("lab", "unshare", "--mount", "sh", build, rootfs, suite, PACKAGES, hook)
     return rootfs

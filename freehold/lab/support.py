@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from freehold.errors import FreeholdError
 from freehold.lab.root import as_root
 
-TOOLS = ("systemd-nspawn", "mmdebstrap", "unshare", "ip", "ssh", "ssh-keygen")
+TOOLS = ("systemd-nspawn", "mmdebstrap", "unshare", "setsid", "ip", "ssh", "ssh-keygen")
 # What overlayfs(5) refuses or may not have as an upper layer: no whiteouts or trusted attributes.
 UNFIT = frozenset(
     {"overlayfs", "nfs", "smb2", "cifs", "fuseblk", "msdos", "exfat", "v9fs", "ecryptfs"}
@@ -22,6 +23,8 @@ def unsupported() -> str | None:
     """Why lab boxes cannot run here, and what to do about it; None when they can."""
     if sys.platform != "linux":
         return "lab boxes need Linux"
+    if platform.freedesktop_os_release().get("ID") not in ("debian", "ubuntu"):
+        return "lab boxes are made from the machine's own distribution: Debian or Ubuntu"
     if os.geteuid() != 0 and not _succeeds(["sudo", "-n", "true"]):
         return "lab boxes need root, or sudo without a password (run `sudo -v` first)"
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

@@ -17,9 +17,9 @@ CLOCK_SKEW_MAX_S = 300
 
 @dataclass(frozen=True)
 class Box:
-    """A box that can carry a node; `memory_bytes` is the least that the weights ask for."""
+    """A box that can carry a node; `arch` is what the engine was built for, as `uname -m` says."""
 
-    memory_bytes: int = 0
+    arch: str
     follows_others = False
 
     @property
@@ -69,13 +69,12 @@ class Box:
                     "on Debian and Ubuntu: apt-get install coreutils util-linux tar findutils",
                 )
             )
-        if self.memory_bytes > found.memory_bytes:
+        if found.arch != self.arch:
             problems.append(
                 Problem(
                     place,
-                    f"expected at least {self.memory_bytes / 1e9:.1f} GB of memory for the "
-                    f"weights, found {found.memory_bytes / 1e9:.1f} GB",
-                    "choose a smaller quant, or a larger box",
+                    f"expected a box of {self.arch}, as the engine is built for, found {found.arch}",
+                    "set freehold:engine to a build for it",
                 )
             )
         if abs(found.clock_s - now_s) > CLOCK_SKEW_MAX_S:

@@ -61,9 +61,7 @@ def known_flags(engine_help: str) -> frozenset[str]:
     )
 
 
-def flag_problems(
-    place: str, flags: Iterable[str], engine: Manifest
-) -> list[Problem]:
+def flag_problems(place: str, flags: Iterable[str], engine: Manifest) -> list[Problem]:
     """A problem for each flag that the engine build lacks."""
     known = known_flags(engine.engine_help or "")
     problems = []

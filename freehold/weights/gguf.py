@@ -86,7 +86,9 @@ class _Reader:
     def header(self) -> GgufHeader:
         magic = self._file.read(4)
         if magic != MAGIC:
-            raise GgufError.of(str(self._path), f"expected a GGUF file, found one that begins {magic!r}")
+            raise GgufError.of(
+                str(self._path), f"expected a GGUF file, found one that begins {magic!r}"
+            )
         version = self._scalar(4)
         if version not in (2, 3):
             raise GgufError.of(str(self._path), f"expected GGUF version 2 or 3, found {version}")
@@ -139,13 +141,17 @@ class _Reader:
     def _length(self) -> int:
         length = int(self._scalar(10))
         if length > _LENGTH_MAX:
-            raise GgufError.of(str(self._path), f"expected a GGUF header, found a length of {length}")
+            raise GgufError.of(
+                str(self._path), f"expected a GGUF header, found a length of {length}"
+            )
         return length
 
     def _bytes(self, count: int) -> bytes:
         data = self._file.read(count)
         if len(data) < count:
             raise GgufError.of(
-                str(self._path), "the file ends inside its header: it is cut short", "fetch it again"
+                str(self._path),
+                "the file ends inside its header: it is cut short",
+                "fetch it again",
             )
         return data

@@ -26,6 +26,23 @@ class FileEntry(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     executable: bool = False
 
+    @property
+    def identity(self) -> str:
+        """Its size and hash in one line, as a preview shows it."""
+        kind = " executable" if self.executable else ""
+        return f"{self.size_bytes} bytes sha256:{self.sha256}{kind}"
+
+    @classmethod
+    def of_identity(cls, path: str, identity: str) -> FileEntry:
+        """The entry that `identity` describes. Raises ValueError where it is none."""
+        size, _bytes, sha256, *kind = identity.split()
+        return cls(
+            path=path,
+            size_bytes=int(size),
+            sha256=sha256.removeprefix("sha256:"),
+            executable=bool(kind),
+        )
+
 
 class Manifest(BaseModel):
     """A named set of files. `entry` is the file that is opened first: a shard, or an executable.
@@ -54,6 +71,11 @@ class Manifest(BaseModel):
         """SHA-256 over what the files are, whatever the set is called: its content's address."""
         lines = sorted(f"{f.sha256} {f.size_bytes} {f.executable:d} {f.path}" for f in self.files)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def arch(self) -> str:
+        """The processors that an engine build is for, as `uname -m` says; "" for weights."""
+        return self.about.get("arch", "")
 
     @property
     def node_folder(self) -> str:

@@ -42,9 +42,7 @@ def put_weights(
         "licence": str(header.metadata.get("general.license", "")),
     }
     told = {key: value for key, value in {**known, **about}.items() if value}
-    manifest = Manifest(
-        kind=Kind.WEIGHTS, name=name, entry=files[0].path, files=files, about=told
-    )
+    manifest = Manifest(kind=Kind.WEIGHTS, name=name, entry=files[0].path, files=files, about=told)
     store.declare(manifest)
     return manifest
 
@@ -76,7 +74,7 @@ def put_engine(
         name=name,
         entry=ENGINE_ENTRY,
         files=files,
-        about={"machine": f"{platform.system()} {platform.machine()}", **about},
+        about={"arch": platform.machine(), **about},
         engine_help=help_text,
     )
     store.declare(manifest)
@@ -94,7 +92,9 @@ def _require_whole(shards: list[Path]) -> GgufHeader:
     declared = int(headers[0].metadata.get("split.count", 1)) if headers else 1
     if not problems and declared != len(shards):
         problems.append(
-            Problem(str(shards[0]), f"expected {declared} shards, found {len(shards)} in the folder")
+            Problem(
+                str(shards[0]), f"expected {declared} shards, found {len(shards)} in the folder"
+            )
         )
     if problems:
         raise PutError(problems)

@@ -203,7 +203,7 @@ def test_a_box_can_be_without_systemd(name: str, state_dir: Path) -> None:
         lab.up(name, 1, state_dir=state_dir)
 
 
-MOMENTS = ["lab.json", "client_key", "known_hosts", "ssh_config", "{name}-1/upper", "{name}-1/pid"]
+MOMENTS = ["lab.json", "known_hosts", "{name}-1/upper", "{name}-1/pid"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

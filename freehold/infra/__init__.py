@@ -1,0 +1,1 @@
+"""Pulumi: the program's component, and the provider that converges boxes. Its only importer."""

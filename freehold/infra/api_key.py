@@ -1,0 +1,36 @@
+"""The API key of a stack that names none: made once, kept encrypted in the stack's state."""
+
+from __future__ import annotations
+
+import secrets
+
+from freehold.infra.lifecycle import Found
+from freehold.infra.values import UNKNOWN, Properties
+
+KEY_BYTES = 32
+
+
+class ApiKey:
+    """A resource without a box; its `value` is a secret output."""
+
+    type_name = "freehold:index:ApiKey"
+    replaced_by: frozenset[str] = frozenset()
+
+    def preview(self, inputs: Properties) -> Properties:
+        """See Resource.preview."""
+        return {**inputs, "value": UNKNOWN}
+
+    def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:  # noqa: ARG002
+        """See Resource.create."""
+        return "api-key", {**inputs, "value": secrets.token_urlsafe(KEY_BYTES)}
+
+    def read(self, inputs: Properties, outputs: Properties) -> Found:
+        """It is nowhere but in the state."""
+        return Found(inputs, outputs)
+
+    def update(self, urn: str, inputs: Properties) -> Properties:
+        """It has no input that could change."""
+        raise NotImplementedError(urn, inputs)
+
+    def delete(self, outputs: Properties) -> None:
+        """See Resource.delete."""

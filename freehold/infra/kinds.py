@@ -1,0 +1,158 @@
+"""The provider's resource types: their properties to items of a plan, and facts to properties."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from freehold.facts.box import BoxFacts
+from freehold.facts.file import FileFacts
+from freehold.facts.fileset import FileSetFacts
+from freehold.facts.unit import UnitFacts
+from freehold.hosts.host import Host
+from freehold.infra.values import Properties
+from freehold.plan.box import Box
+from freehold.plan.file import File
+from freehold.plan.fileset import FileSet
+from freehold.plan.item import Item
+from freehold.plan.unit import Unit
+from freehold.service.client import connect, health
+from freehold.weights.manifest import FileEntry, Kind, Manifest
+
+STALE = "changed since the service started"
+
+
+class ResourceKind(ABC):
+    """One resource type. Every one has the inputs `node` (its name) and `ssh` (its destination)."""
+
+    type_name: ClassVar[str]
+    replaced_by: ClassVar[frozenset[str]] = frozenset()
+    """Inputs whose change makes another resource of it."""
+
+    @abstractmethod
+    def id(self, inputs: Properties) -> str:
+        """The resource's id, the same whenever it is created again."""
+
+    @abstractmethod
+    def item(self, inputs: Properties) -> Item:
+        """What is wanted on the box."""
+
+    @abstractmethod
+    def found(self, inputs: Properties, facts: Any, host: Host) -> Properties | None:
+        """The inputs as they are on the box now; None where the thing is proven absent."""
+
+    def outputs(self, inputs: Properties, facts: Any, host: Host) -> Properties:  # noqa: ARG002
+        """All properties, those that only the box knows among them."""
+        return inputs
+
+
+class BoxKind(ResourceKind):
+    """`arch` in; what the box is, out."""
+
+    type_name = "freehold:box:Box"
+
+    def id(self, inputs: Properties) -> str:
+        return str(inputs["node"])
+
+    def item(self, inputs: Properties) -> Item:
+        return Box(inputs["arch"])
+
+    def found(self, inputs: Properties, facts: BoxFacts, host: Host) -> Properties:  # noqa: ARG002
+        return inputs
+
+    def outputs(self, inputs: Properties, facts: BoxFacts, host: Host) -> Properties:
+        stable = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes", "gpus")
+        told = {name: getattr(facts, name) for name in stable}
+        told |= {"gpus": list(facts.gpus), "has_nvidia": bool(facts.nvidia)}
+        return {**inputs, **told, "address": host.address}
+
+
+class FileKind(ResourceKind):
+    """`path`, `content` (text), `mode`, `is_secret`."""
+
+    type_name = "freehold:box:File"
+    replaced_by = frozenset({"path"})
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:{inputs['path']}"
+
+    def item(self, inputs: Properties) -> Item:
+        content = str(inputs["content"]).encode()
+        return File(inputs["path"], content, inputs["mode"], bool(inputs["is_secret"]))
+
+    def found(self, inputs: Properties, facts: FileFacts | None, host: Host) -> Properties | None:  # noqa: ARG002
+        if facts is None:
+            return None
+        text = facts.content.decode("utf-8", "replace")
+        mode = facts.mode if facts.owner == "root:root" else f"{facts.mode} {facts.owner}"
+        return {**inputs, "content": text, "mode": mode}
+
+
+class FileSetKind(ResourceKind):
+    """`set` (its name), `entry`, `digest`, `files` by path, and `missing` (wanted empty): the
+    paths that are not proven on the box. One type for each Kind."""
+
+    replaced_by = frozenset({"digest", "set"})
+
+    def __init__(self, kind: Kind, type_name: str) -> None:
+        self._kind = kind
+        self.type_name = type_name  # type: ignore[misc]  # two types of the same make
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:{self._manifest(inputs).node_folder}"
+
+    def item(self, inputs: Properties) -> Item:
+        return FileSet(self._manifest(inputs))
+
+    def found(self, inputs: Properties, facts: FileSetFacts, host: Host) -> Properties | None:  # noqa: ARG002
+        if not facts.proven:
+            return None
+        return {**inputs, "missing": sorted(set(inputs["files"]) - facts.proven)}
+
+    def _manifest(self, inputs: Properties) -> Manifest:
+        files = tuple(
+            FileEntry.of_identity(path, text) for path, text in sorted(inputs["files"].items())
+        )
+        return Manifest(kind=self._kind, name=inputs["set"], entry=inputs["entry"], files=files)
+
+
+class ServiceKind(ResourceKind):
+    """`unit`, `port`, `alias`, `state` ("ready"), and in `restart_on` the SHA-256 by path of each
+    file that the running server must have been started with."""
+
+    type_name = "freehold:box:Service"
+    replaced_by = frozenset({"unit"})
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:{inputs['unit']}"
+
+    def item(self, inputs: Properties) -> Item:
+        return Unit(inputs["unit"], tuple(sorted(inputs["restart_on"])), inputs["port"])
+
+    def found(self, inputs: Properties, facts: UnitFacts, host: Host) -> Properties | None:
+        if facts.load_state == "not-found" and not facts.is_running:
+            return None
+        restart_on = {path: _started_with(facts, path) for path in inputs["restart_on"]}
+        state = facts.active_state
+        if state == "active":
+            with connect(host, inputs["port"]) as client:
+                state = health(client)
+        if not facts.is_enabled:
+            state = f"{state}, not enabled"
+        return {**inputs, "state": state, "restart_on": restart_on}
+
+
+def _started_with(facts: UnitFacts, path: str) -> str:
+    file = facts.watched.get(path)
+    if file is None:
+        return "absent"
+    return STALE if facts.is_stale(path) else file.sha256
+
+
+KINDS: tuple[ResourceKind, ...] = (
+    BoxKind(),
+    FileKind(),
+    FileSetKind(Kind.ENGINE, "freehold:box:Engine"),
+    FileSetKind(Kind.WEIGHTS, "freehold:box:Weights"),
+    ServiceKind(),
+)

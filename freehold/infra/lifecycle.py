@@ -1,0 +1,131 @@
+"""What becomes of a resource on its box: previewed, created, read, updated, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from freehold.apply.converge import Progress, converge, plan, remove
+from freehold.errors import FreeholdError
+from freehold.infra.engine_log import EngineLog, SyncProgress
+from freehold.infra.kinds import ResourceKind, ServiceKind
+from freehold.infra.sessions import Session, Sessions
+from freehold.infra.values import Properties, has_unknown
+from freehold.plan.steps import Plan, SyncFileSet
+from freehold.service.ready import wait_ready
+from freehold.weights.store import Store
+
+
+class PartialError(FreeholdError):
+    """Something was begun on a box and not ended: to be recorded, and gone on with next time."""
+
+    def __init__(self, error: FreeholdError, id: str, inputs: Properties) -> None:
+        super().__init__(error.problems)
+        self.id, self.inputs = id, inputs
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource as it is: the inputs that would describe it, and all properties."""
+
+    inputs: Properties
+    outputs: Properties
+
+
+class Resource(Protocol):
+    """What the servicer asks of a resource type."""
+
+    replaced_by: frozenset[str]
+
+    def preview(self, inputs: Properties) -> Properties:
+        """The outputs as far as they are known before an update."""
+
+    def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        """Its id and outputs, once it is there."""
+
+    def read(self, inputs: Properties, outputs: Properties) -> Found | None:
+        """As it is now; None where it is proven absent."""
+
+    def update(self, urn: str, inputs: Properties) -> Properties:
+        """The outputs, once it is as `inputs` say."""
+
+    def delete(self, outputs: Properties) -> None:
+        """Have it gone."""
+
+
+class BoxResource:
+    """A resource that lies on a box: its kind's item, converged."""
+
+    def __init__(
+        self,
+        kind: ResourceKind,
+        sessions: Sessions,
+        open_store: Callable[[], Store],
+        log: EngineLog,
+    ) -> None:
+        self._kind, self._sessions, self._open_store, self._log = kind, sessions, open_store, log
+        self.replaced_by = kind.replaced_by
+
+    def preview(self, inputs: Properties) -> Properties:
+        """Asks the box whether it would do: PlanError says already now what `up` would."""
+        if has_unknown(inputs):
+            return inputs
+        session, item = self._session(inputs), self._kind.item(inputs)
+        facts = session.look(item)
+        plan(session.host, [item], [facts])
+        return self._kind.outputs(inputs, facts, session.host)
+
+    def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        """Whatever of it is there already is kept: a create that was killed is created again."""
+        return self._kind.id(inputs), self.update(urn, inputs)
+
+    def read(self, inputs: Properties, outputs: Properties) -> Found | None:
+        """Raises where the box cannot be reached: that is never "gone"."""
+        session = self._session(outputs)
+        facts = session.look(self._kind.item(outputs))
+        found = self._kind.found(inputs or outputs, facts, session.host)
+        if found is None:
+            return None
+        return Found(found, self._kind.outputs(found, facts, session.host))
+
+    def update(self, urn: str, inputs: Properties) -> Properties:
+        """Raises PartialError once something was begun on the box."""
+        session, item = self._session(inputs), self._kind.item(inputs)
+        todo = plan(session.host, [item], [session.look(item)])
+        try:
+            with self._sessions.changing(session) as host:
+                if todo:
+                    converge(host, [item], self._open_store(), self._progress(urn, todo))
+                if isinstance(self._kind, ServiceKind):
+                    self._wait_ready(session, urn, inputs)
+        except FreeholdError as error:
+            raise PartialError(error, self._kind.id(inputs), inputs) from error
+        return self._kind.outputs(inputs, session.look(item), session.host)
+
+    def delete(self, outputs: Properties) -> None:
+        """Leaves the box as it was found."""
+        session = self._session(outputs)
+        with self._sessions.changing(session) as host:
+            remove(host, [self._kind.item(outputs)])
+
+    def _session(self, properties: Properties) -> Session:
+        return self._sessions.of(properties["node"], properties["ssh"])
+
+    def _progress(self, urn: str, todo: Plan) -> Progress:
+        total = sum(s.manifest.size_bytes for s in todo if isinstance(s, SyncFileSet))
+        progress = SyncProgress(total, partial(self._log.status, urn))
+        return lambda _step, size_bytes: progress.add(size_bytes)
+
+    def _wait_ready(self, session: Session, urn: str, inputs: Properties) -> None:
+        took_s = wait_ready(
+            session.host,
+            inputs["unit"],
+            inputs["port"],
+            inputs["alias"],
+            inputs["ready_timeout_s"],
+            on_state=partial(self._log.status, urn),
+            cancelled=self._sessions.cancelled,
+        )
+        self._log.info(urn, f"first token after {took_s:.1f} s")

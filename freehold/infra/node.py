@@ -1,0 +1,72 @@
+"""One node of the stack: a box, its engine, weights and files, and the server over them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from freehold.infra.resources import Box, File, FileSet, Provider, Service
+from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH, is_loopback, service_unit
+from freehold.spec.model import Model, Node
+from freehold.weights.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class NodeArgs:
+    """What a node serves; `api_key` is a secret."""
+
+    node: Node
+    model: Model
+    engine: Manifest
+    weights: Manifest
+    api_key: pulumi.Output[str]
+
+
+class NodeComponent(pulumi.ComponentResource):
+    """`endpoint` is the URL that clients use."""
+
+    endpoint: pulumi.Output[str]
+
+    def __init__(self, args: NodeArgs, provider: Provider) -> None:
+        node, server = args.node, args.node.server
+        super().__init__("freehold:index:Node", node.name, {}, pulumi.ResourceOptions())
+        where = {"node": node.name, "ssh": node.ssh}
+        base = pulumi.ResourceOptions(parent=self, provider=provider)
+        box = Box(node.name, where, args.engine.arch, base)
+        on_box = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[box])
+
+        engine = FileSet(where, args.engine, on_box)
+        weights = FileSet(where, args.weights, on_box)
+        key_text = args.api_key.apply(lambda key: f"{key}\n")
+        key = File(where, KEY_PATH, key_text, on_box, mode="0600", is_secret=True)
+
+        def render(facts: Mapping[str, object]) -> str:
+            cores, has_gpu = int(str(facts["cores"])), bool(facts["has_nvidia"])
+            return service_unit(args.model, server, args.weights, args.engine, cores, has_gpu)
+
+        unit_text = pulumi.Output.all(cores=box.cores, has_nvidia=box.has_nvidia).apply(render)
+        unit = File(where, UNIT_PATH, unit_text, on_box)
+        restart_on = {UNIT_PATH: unit_text.apply(_sha256), KEY_PATH: key_text.apply(_sha256)}
+        props = {
+            "unit": UNIT,
+            "port": server.port,
+            "alias": args.model.alias,
+            "ready_timeout_s": server.ready_timeout_s,
+            "restart_on": restart_on,
+        }
+        placed = [box, engine, weights, key, unit]
+        service = Service(
+            where, props, pulumi.ResourceOptions(parent=self, provider=provider, depends_on=placed)
+        )
+        local = is_loopback(server.listen)
+        self.endpoint = pulumi.Output.all(box.address, service.id).apply(
+            lambda known: f"http://{'127.0.0.1' if local else known[0]}:{server.port}/v1"
+        )
+        self.register_outputs({"endpoint": self.endpoint})
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,104 @@
+"""The provider's resources as the program declares them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from freehold.spec.model import Spec
+from freehold.weights.manifest import Kind, Manifest
+
+
+class Provider(pulumi.ProviderResource):
+    """The connections' settings, and the store that syncs come from."""
+
+    def __init__(self, name: str, spec: Spec) -> None:
+        settings = {
+            "store": str(spec.store),
+            "ssh_config": str(spec.ssh.config) if spec.ssh.config else None,
+            "connect_timeout_s": spec.ssh.connect_timeout_s,
+            "parallel_nodes": spec.parallel_nodes,
+        }
+        # One string: the engine hands configuration to providers as strings.
+        super().__init__("freehold", name, {"settings": json.dumps(settings)})
+
+
+class ApiKey(pulumi.CustomResource):
+    """A key that the provider makes once."""
+
+    value: pulumi.Output[str]
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions) -> None:
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["value"])
+        super().__init__(
+            "freehold:index:ApiKey",
+            name,
+            {"value": None},
+            pulumi.ResourceOptions.merge(opts, secret),
+        )
+
+
+class Box(pulumi.CustomResource):
+    """A box that carries a node: its facts, and the checks before anything is placed."""
+
+    cores: pulumi.Output[int]
+    address: pulumi.Output[str]
+    gpus: pulumi.Output[list[str]]
+    has_nvidia: pulumi.Output[bool]
+
+    def __init__(
+        self, name: str, where: Mapping[str, str], arch: str, opts: pulumi.ResourceOptions
+    ) -> None:
+        outputs = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes")
+        props = {**where, "arch": arch, **dict.fromkeys(outputs)}
+        props |= {"gpus": None, "has_nvidia": None, "address": None}
+        super().__init__("freehold:box:Box", name, props, opts)
+
+
+class FileSet(pulumi.CustomResource):
+    """Weights or an engine build on a box."""
+
+    def __init__(
+        self, where: Mapping[str, str], manifest: Manifest, opts: pulumi.ResourceOptions
+    ) -> None:
+        what = "Weights" if manifest.kind is Kind.WEIGHTS else "Engine"
+        files = {file.path: file.identity for file in manifest.files}
+        props = {
+            **where,
+            "set": manifest.name,
+            "entry": manifest.entry,
+            "digest": manifest.digest,
+            "size_bytes": manifest.size_bytes,
+            "files": files,
+            "missing": [],
+        }
+        super().__init__(f"freehold:box:{what}", f"{where['node']}-{what.lower()}", props, opts)
+
+
+class File(pulumi.CustomResource):
+    """A file on a box."""
+
+    def __init__(
+        self,
+        where: Mapping[str, str],
+        path: str,
+        content: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+        mode: str = "0644",
+        is_secret: bool = False,
+    ) -> None:
+        props = {**where, "path": path, "content": content, "mode": mode, "is_secret": is_secret}
+        super().__init__("freehold:box:File", f"{where['node']}:{path}", props, opts)
+
+
+class Service(pulumi.CustomResource):
+    """The server: enabled, started with what its files say now, and answering."""
+
+    def __init__(
+        self, where: Mapping[str, str], props: Mapping[str, Any], opts: pulumi.ResourceOptions
+    ) -> None:
+        name = f"{where['node']}:{props['unit']}"
+        super().__init__("freehold:box:Service", name, {**where, **props, "state": "ready"}, opts)

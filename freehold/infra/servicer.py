@@ -1,0 +1,199 @@
+"""The provider, on the engine's own protocol: check, diff, create, read, update, delete, cancel.
+
+The raw protocol and not the SDK's layers over it: docs/decisions/001 says why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from google.rpc import status_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from freehold.errors import FreeholdError
+from freehold.hosts.ssh_config import SshSettings
+from freehold.infra.api_key import ApiKey
+from freehold.infra.engine_log import EngineLog
+from freehold.infra.kinds import KINDS
+from freehold.infra.lifecycle import BoxResource, PartialError, Resource
+from freehold.infra.sessions import Sessions
+from freehold.infra.values import Properties, difference, from_struct, to_struct
+from freehold.weights.store import FolderStore
+
+VERSION = "0.1.0"
+Response = TypeVar("Response")
+
+
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    """One process serves one operation of the engine, many calls at a time."""
+
+    def __init__(self, log: EngineLog) -> None:
+        self._log = log
+        self._sessions: Sessions | None = None
+        self._resources: dict[str, Resource] = {}
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def Handshake(self, request: Any, context: Any) -> Any:
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        return _diff_response(
+            from_struct(request.old_inputs), from_struct(request.news), frozenset()
+        )
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        settings = json.loads(from_struct(request.args)["settings"])
+        ssh_config = settings["ssh_config"]
+        ssh = SshSettings(Path(ssh_config) if ssh_config else None, settings["connect_timeout_s"])
+        self._sessions = Sessions(ssh, settings["parallel_nodes"])
+        # Opened when a sync needs it: a destroy works after the store's disk was taken away.
+        open_store = partial(FolderStore, Path(settings["store"]))
+        self._resources = {
+            kind.type_name: BoxResource(kind, self._sessions, open_store, self._log)
+            for kind in KINDS
+        }
+        self._resources[ApiKey.type_name] = ApiKey()
+        # Without acceptSecrets the engine itself keeps the secrets of the inputs secret in state.
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Check(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        replaced_by = self._of(request).replaced_by
+        return _diff_response(
+            from_struct(request.old_inputs), from_struct(request.news), replaced_by
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:
+        inputs = from_struct(request.properties)
+
+        def create() -> Any:
+            if request.preview:
+                outputs = self._of(request).preview(inputs)
+                return provider_pb2.CreateResponse(properties=to_struct(outputs))
+            id, outputs = self._of(request).create(request.urn, inputs)
+            return provider_pb2.CreateResponse(
+                id=id, properties=to_struct(outputs), refresh_before_update=True
+            )
+
+        return _answer(context, create)
+
+    def Read(self, request: Any, context: Any) -> Any:
+        inputs, outputs = from_struct(request.inputs), from_struct(request.properties)
+
+        def read() -> Any:
+            found = self._of(request).read(inputs, outputs)
+            if found is None:
+                return provider_pb2.ReadResponse()
+            return provider_pb2.ReadResponse(
+                id=request.id,
+                inputs=to_struct(found.inputs),
+                properties=to_struct(found.outputs),
+                refresh_before_update=True,
+            )
+
+        return _answer(context, read)
+
+    def Update(self, request: Any, context: Any) -> Any:
+        news = from_struct(request.news)
+
+        def update() -> Any:
+            if request.preview:
+                outputs = self._of(request).preview(news)
+            else:
+                outputs = self._of(request).update(request.urn, news)
+            return provider_pb2.UpdateResponse(
+                properties=to_struct(outputs), refresh_before_update=True
+            )
+
+        return _answer(context, update)
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        outputs = from_struct(request.properties)
+
+        def delete() -> Any:
+            self._of(request).delete(outputs)
+            return empty_pb2.Empty()
+
+        return _answer(context, delete)
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        if self._sessions is not None:
+            self._sessions.cancel()
+        return empty_pb2.Empty()
+
+    def close(self) -> None:
+        """End what is running, and give the connections back."""
+        if self._sessions is not None:
+            self._sessions.cancel()
+            self._sessions.close()
+
+    def _of(self, request: Any) -> Resource:
+        return self._resources[request.type]
+
+
+def _diff_response(old: Properties, new: Properties, replaced_by: frozenset[str]) -> Any:
+    kinds = {
+        "add": provider_pb2.PropertyDiff.ADD,
+        "delete": provider_pb2.PropertyDiff.DELETE,
+        "update": provider_pb2.PropertyDiff.UPDATE,
+    }
+    detailed, replaces = {}, []
+    for path, change in difference(old, new):
+        root = path.split(".")[0].split("[")[0]
+        detailed[path] = provider_pb2.PropertyDiff(kind=kinds[change], inputDiff=True)
+        if root in replaced_by and root not in replaces:
+            replaces.append(root)
+    changes = (
+        provider_pb2.DiffResponse.DIFF_SOME if detailed else provider_pb2.DiffResponse.DIFF_NONE
+    )
+    return provider_pb2.DiffResponse(
+        changes=changes,
+        replaces=replaces,
+        diffs=sorted({path.split(".")[0].split("[")[0] for path in detailed}),
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+    )
+
+
+def _answer(context: Any, work: Callable[[], Response]) -> Response:
+    """What `work` returns; its errors as the engine's, without a traceback."""
+    try:
+        return work()
+    except PartialError as failure:
+        detail = provider_pb2.ErrorResourceInitFailed(
+            id=failure.id,
+            inputs=to_struct(failure.inputs),
+            properties=to_struct(failure.inputs),
+            reasons=[str(failure)],
+            refresh_before_update=True,
+        )
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status = status_pb2.Status(
+            code=grpc.StatusCode.UNKNOWN.value[0], message=str(failure), details=[packed]
+        )
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.UNKNOWN, str(failure))
+    except FreeholdError as error:
+        context.abort(grpc.StatusCode.UNKNOWN, str(error))
+    except Exception as error:
+        shown = f"internal error of Freehold: {type(error).__name__}: {error}"
+        if os.environ.get("FREEHOLD_DEBUG"):
+            shown = traceback.format_exc()
+        context.abort(grpc.StatusCode.INTERNAL, f"{shown}\nHint: FREEHOLD_DEBUG=1 shows where")
+    raise AssertionError("abort raises")

@@ -1,0 +1,82 @@
+"""Ready is when /health says so and one real token came; never that a unit is active."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from freehold.facts.fact import gather
+from freehold.facts.unit import UnitFacts, unit_fact
+from freehold.hosts.command import Command
+from freehold.hosts.host import Host, HostError, run_or_raise
+from freehold.service.client import connect, first_token, health, read_key
+
+POLL_S = 0.25
+POLL_MAX_S = 5.0
+JOURNAL_LINES = 10
+
+
+def wait_ready(
+    host: Host,
+    unit: str,
+    port: int,
+    alias: str,
+    timeout_s: float,
+    on_state: Callable[[str], None] = lambda _state: None,
+    cancelled: threading.Event | None = None,
+) -> float:
+    """Wait until the model answers; the seconds that it took.
+
+    Raises HostError as soon as the server has crashed, with the last lines of its journal, or
+    when `timeout_s` has passed. `on_state` hears each new state.
+    """
+    cancelled = cancelled or threading.Event()
+    began, pause, state = time.monotonic(), POLL_S, ""
+    restarts = _unit(host, unit).restarts
+    with connect(host, port) as client:
+        while True:
+            facts = _unit(host, unit)
+            if not facts.is_running or facts.is_between_restarts or facts.restarts > restarts:
+                raise crashed(host, unit, facts)
+            now = health(client)
+            if now == "ready":
+                first_token(host, client, read_key(host), alias)
+                return time.monotonic() - began
+            if now != state:
+                on_state(now)
+                state = now
+            if time.monotonic() - began > timeout_s:
+                raise HostError.of(
+                    host.name,
+                    f"{unit}: expected it to be ready within {timeout_s:.0f} s, it is {now}\n"
+                    + "\n".join(journal(host, unit)),
+                    "set freehold:server.ready_timeout_s higher, or see fab service.logs",
+                )
+            if cancelled.wait(pause):
+                raise HostError.of(host.name, f"{unit}: cancelled while it was {now}")
+            pause = min(pause * 1.5, POLL_MAX_S)
+
+
+def crashed(host: Host, unit: str, facts: UnitFacts) -> HostError:
+    """The error of a server that does not stay up."""
+    lines = journal(host, unit)
+    return HostError.of(
+        host.name,
+        "\n".join(
+            [f"{unit}: the server ended while it loaded ({facts.active_state}); its last lines:"]
+            + lines
+        ),
+        f"fab -H {host.name} service.logs",
+    )
+
+
+def journal(host: Host, unit: str, lines: int = JOURNAL_LINES) -> list[str]:
+    """The last lines that the server itself wrote, without systemd's about it."""
+    script = f"journalctl -q -u {unit} -o cat -n {lines * 5} --no-pager _SYSTEMD_UNIT={unit}"
+    return run_or_raise(host, Command(script, "reading the journal")).splitlines()[-lines:]
+
+
+def _unit(host: Host, unit: str) -> UnitFacts:
+    facts: UnitFacts = gather(host, [unit_fact(unit, ())])[0]
+    return facts
