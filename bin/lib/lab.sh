@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# What lab boxes need: systemd-nspawn containers on Linux, made by mmdebstrap; and shellcheck, for make lint.
+
+setup_lab() {
+  local packages
+  if [ "$(uname -s)" != Linux ]; then
+    no_lab "they are Linux containers, and this is $(uname -s)"
+  elif ! may_become_root "lab boxes are containers, which only root may start"; then
+    no_lab "they are containers, which need root, or sudo without a password"
+  else
+    packages=$(missing_lab_packages)
+    # shellcheck disable=SC2086 # one word per package
+    if [ -n "$packages" ] && ! apt_install "for lab boxes" $packages; then
+      no_lab "not installed: $packages"
+    fi
+  fi
+}
+
+no_lab() {
+  say "lab boxes cannot run here: $1"
+  say "everything else works, against your own hosts over SSH"
+}
+
+# The packages whose command is missing, in one line. Debian keeps some commands where only root's PATH leads.
+missing_lab_packages() {
+  local command package packages=''
+  while read -r command package; do
+    PATH=$PATH:/usr/sbin:/sbin have "$command" || packages="$packages $package"
+  done <<'TABLE'
+systemd-nspawn  systemd-container
+mmdebstrap      mmdebstrap
+ip              iproute2
+ssh             openssh-client
+shellcheck      shellcheck
+TABLE
+  printf '%s\n' "${packages# }"
+}
