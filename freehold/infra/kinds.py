@@ -16,7 +16,7 @@ from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
 from freehold.plan.unit import Unit
-from freehold.service.client import connect, health
+from freehold.service.state import state_of
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 
 STALE = "changed since the service started"
@@ -117,7 +117,7 @@ class FileSetKind(ResourceKind):
 
 
 class ServiceKind(ResourceKind):
-    """`unit`, `port`, `alias`, `state` ("ready"), and in `restart_on` the SHA-256 by path of each
+    """`unit`, `port`, `state` ("ready"), and in `restart_on` the SHA-256 by path of each
     file that the running server must have been started with."""
 
     type_name = "freehold:box:Service"
@@ -133,12 +133,7 @@ class ServiceKind(ResourceKind):
         if facts.load_state == "not-found" and not facts.is_running:
             return None
         restart_on = {path: _started_with(facts, path) for path in inputs["restart_on"]}
-        state = facts.active_state
-        if state == "active":
-            with connect(host, inputs["port"]) as client:
-                state = health(client)
-        if not facts.is_enabled:
-            state = f"{state}, not enabled"
+        state = state_of(host, facts, inputs["port"])
         return {**inputs, "state": state, "restart_on": restart_on}
 
 

@@ -123,7 +123,6 @@ class BoxResource:
             session.host,
             inputs["unit"],
             inputs["port"],
-            inputs["alias"],
             inputs["ready_timeout_s"],
             on_state=partial(self._log.status, urn),
             cancelled=self._sessions.cancelled,

@@ -11,7 +11,7 @@ import pulumi
 from freehold.infra.resources import Box, File, FileSet, Provider, Service
 from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH, is_loopback, service_unit
 from freehold.spec.model import Model, Node
-from freehold.weights.manifest import Manifest
+from freehold.weights.chosen import Chosen
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,7 @@ class NodeArgs:
 
     node: Node
     model: Model
-    engine: Manifest
-    weights: Manifest
+    chosen: Chosen
     api_key: pulumi.Output[str]
 
 
@@ -31,21 +30,21 @@ class NodeComponent(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
 
     def __init__(self, args: NodeArgs, provider: Provider) -> None:
-        node, server = args.node, args.node.server
+        node, server, chosen = args.node, args.node.server, args.chosen
         super().__init__("freehold:index:Node", node.name, {}, pulumi.ResourceOptions())
         where = {"node": node.name, "ssh": node.ssh}
         base = pulumi.ResourceOptions(parent=self, provider=provider)
-        box = Box(node.name, where, args.engine.arch, base)
+        box = Box(node.name, where, chosen.engine.arch, base)
         on_box = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[box])
 
-        engine = FileSet(where, args.engine, on_box)
-        weights = FileSet(where, args.weights, on_box)
+        engine = FileSet(where, chosen.engine, on_box)
+        weights = FileSet(where, chosen.weights, on_box)
         key_text = args.api_key.apply(lambda key: f"{key}\n")
         key = File(where, KEY_PATH, key_text, on_box, mode="0600", is_secret=True)
 
         def render(facts: Mapping[str, object]) -> str:
             cores, has_gpu = int(str(facts["cores"])), bool(facts["has_nvidia"])
-            return service_unit(args.model, server, args.weights, args.engine, cores, has_gpu)
+            return service_unit(args.model, server, chosen.weights, chosen.engine, cores, has_gpu)
 
         unit_text = pulumi.Output.all(cores=box.cores, has_nvidia=box.has_nvidia).apply(render)
         unit = File(where, UNIT_PATH, unit_text, on_box)
@@ -53,7 +52,6 @@ class NodeComponent(pulumi.ComponentResource):
         props = {
             "unit": UNIT,
             "port": server.port,
-            "alias": args.model.alias,
             "ready_timeout_s": server.ready_timeout_s,
             "restart_on": restart_on,
         }

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pulumi
 
-from freehold.errors import FreeholdError, Problem
+from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
 from freehold.infra.resources import ApiKey, Provider
 from freehold.render.engine_flags import engine_flags, flag_problems
 from freehold.spec import load, stack_file
 from freehold.spec.model import Spec
-from freehold.weights.manifest import Kind, Manifest
-from freehold.weights.store import FolderStore
+from freehold.weights.chosen import Chosen
 
 
 def declare(root: Path) -> None:
@@ -31,13 +30,13 @@ def _declare(root: Path) -> None:
     path = stack_file(pulumi.get_stack(), root)
     key = pulumi.Config("freehold").get("api_key")
     spec = load(path, root=root, secrets={"freehold:api_key": key} if key else {})
-    engine, weights = _manifests(spec)
-    _check_flags(spec, engine, weights, str(path.relative_to(root)))
+    chosen = Chosen.of(spec)
+    _check_flags(spec, chosen, str(path.relative_to(root)))
 
     provider = Provider("freehold", spec)
     api_key = _api_key(spec, provider)
     nodes = {
-        node.name: NodeComponent(NodeArgs(node, spec.model, engine, weights, api_key), provider)
+        node.name: NodeComponent(NodeArgs(node, spec.model, chosen, api_key), provider)
         for node in spec.nodes
     }
     pulumi.export("endpoints", {name: node.endpoint for name, node in nodes.items()})
@@ -51,27 +50,13 @@ def _api_key(spec: Spec, provider: Provider) -> pulumi.Output[str]:
     return ApiKey("api-key", pulumi.ResourceOptions(provider=provider)).value
 
 
-def _manifests(spec: Spec) -> tuple[Manifest, Manifest]:
-    store = FolderStore(spec.store)
-    found: list[Manifest] = []
-    problems: list[Problem] = []
-    for kind, name in ((Kind.ENGINE, spec.engine), (Kind.WEIGHTS, spec.model.weights)):
-        try:
-            found.append(store.manifest(kind, name))
-        except FreeholdError as error:
-            problems += error.problems
-    if problems:
-        raise FreeholdError(problems)
-    return found[0], found[1]
-
-
-def _check_flags(spec: Spec, engine: Manifest, weights: Manifest, place: str) -> None:
+def _check_flags(spec: Spec, chosen: Chosen, place: str) -> None:
     """Every flag of every node, against the pinned build, before any box is touched."""
     flags = {
         flag[0]: None
         for node in spec.nodes
-        for flag in engine_flags(spec.model, node.server, weights, engine, threads=1)
+        for flag in engine_flags(spec.model, node.server, chosen.weights, chosen.engine, threads=1)
     }
-    problems = flag_problems(place, flags, engine)
+    problems = flag_problems(place, flags, chosen.engine)
     if problems:
         raise FreeholdError(problems)

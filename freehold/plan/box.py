@@ -73,7 +73,7 @@ class Box:
             problems.append(
                 Problem(
                     place,
-                    f"expected a box of {self.arch}, as the engine is built for, found {found.arch}",
+                    f"expected {self.arch}, as the engine is built for, found {found.arch}",
                     "set freehold:engine to a build for it",
                 )
             )

@@ -69,6 +69,13 @@ class RestartUnit:
 
 
 @dataclass(frozen=True)
+class StopUnit:
+    """Stop a unit; it stays enabled."""
+
+    unit: str
+
+
+@dataclass(frozen=True)
 class RemoveUnit:
     """Stop a unit and keep it from starting at boot."""
 
@@ -89,6 +96,7 @@ Step: TypeAlias = (
     | EnableUnit
     | StartUnit
     | RestartUnit
+    | StopUnit
     | RemoveUnit
     | PruneFolders
 )
@@ -114,6 +122,8 @@ def describe(step: Step) -> str:
             return f"start {unit} ({why})"
         case RestartUnit(unit=unit, why=why):
             return f"restart {unit} ({why})"
+        case StopUnit(unit=unit):
+            return f"stop {unit}"
         case RemoveUnit(unit=unit):
             return f"stop and disable {unit}"
         case PruneFolders():

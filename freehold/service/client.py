@@ -48,9 +48,9 @@ def read_key(host: Host) -> str:
     return run_or_raise(host, Command(f"cat {KEY_PATH}", "reading the API key")).strip()
 
 
-def first_token(host: Host, client: httpx.Client, key: str, alias: str) -> str:
+def first_token(host: Host, client: httpx.Client, key: str) -> str:
     """One real token of the model. Raises HostError with what the server said instead."""
-    body = {"model": alias, "prompt": "The", "max_tokens": 1}
+    body = {"prompt": "The", "max_tokens": 1}
     try:
         response = client.post("/v1/completions", json=body, headers=_bearer(key))
         response.raise_for_status()

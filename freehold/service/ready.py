@@ -21,7 +21,6 @@ def wait_ready(
     host: Host,
     unit: str,
     port: int,
-    alias: str,
     timeout_s: float,
     on_state: Callable[[str], None] = lambda _state: None,
     cancelled: threading.Event | None = None,
@@ -41,7 +40,7 @@ def wait_ready(
                 raise crashed(host, unit, facts)
             now = health(client)
             if now == "ready":
-                first_token(host, client, read_key(host), alias)
+                first_token(host, client, read_key(host))
                 return time.monotonic() - began
             if now != state:
                 on_state(now)
@@ -63,10 +62,7 @@ def crashed(host: Host, unit: str, facts: UnitFacts) -> HostError:
     lines = journal(host, unit)
     return HostError.of(
         host.name,
-        "\n".join(
-            [f"{unit}: the server ended while it loaded ({facts.active_state}); its last lines:"]
-            + lines
-        ),
+        "\n".join([f"{unit}: the server ended ({facts.active_state}); its last lines:", *lines]),
         f"fab -H {host.name} service.logs",
     )
 

@@ -28,7 +28,7 @@ def put_weights(
     about: Mapping[str, str],
     on_bytes: Callable[[int], None],
 ) -> Manifest:
-    """Put a GGUF file, or a folder with all shards of one. Raises PutError naming every bad file."""
+    """Put a GGUF file, or the folder of its shards. Raises PutError naming every bad file."""
     shards = [source] if source.is_file() else sorted(source.rglob("*.gguf"))
     if not shards:
         raise PutError.of(str(source), "expected a GGUF file, or a folder with some; found none")

@@ -1,0 +1,32 @@
+"""All that is wanted on one node, as items of a plan."""
+
+from __future__ import annotations
+
+from freehold.facts.box import BoxFacts
+from freehold.plan.box import Box
+from freehold.plan.file import File
+from freehold.plan.fileset import FileSet
+from freehold.plan.item import Item
+from freehold.plan.unit import Unit
+from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH, service_unit
+from freehold.spec.model import Model, Node
+from freehold.weights.chosen import Chosen
+
+
+def node_items(
+    model: Model, node: Node, chosen: Chosen, box: BoxFacts, api_key: str | None
+) -> tuple[Item, ...]:
+    """Everything but the key's file where `api_key` is not known: Pulumi alone has it."""
+    unit = service_unit(
+        model, node.server, chosen.weights, chosen.engine, box.cores, bool(box.nvidia)
+    )
+    items: list[Item] = [
+        Box(chosen.engine.arch),
+        FileSet(chosen.engine),
+        FileSet(chosen.weights),
+        File(UNIT_PATH, unit.encode()),
+        Unit(UNIT, (UNIT_PATH, KEY_PATH), node.server.port),
+    ]
+    if api_key is not None:
+        items.insert(3, File(KEY_PATH, f"{api_key}\n".encode(), "0600", is_secret=True))
+    return tuple(items)

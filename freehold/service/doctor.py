@@ -1,0 +1,114 @@
+"""What would stop an `up` on a node: every check with its verdict, all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from freehold.errors import Problem
+from freehold.facts.box import BOX, BoxFacts
+from freehold.facts.fact import gather
+from freehold.hosts.host import Host, HostError
+from freehold.plan.box import Box
+from freehold.plan.fileset import FileSet
+from freehold.plan.item import Item, PlanError
+from freehold.plan.unit import Unit
+from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH
+from freehold.spec.model import Node
+from freehold.weights.chosen import Chosen
+
+# For the server itself, its context and the system, beside the weights.
+MEMORY_MARGIN = 1.1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `problem` is None where it is well. A warning stops nothing."""
+
+    what: str
+    found: str
+    problem: Problem | None = None
+    is_warning: bool = False
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it would stop an `up`."""
+        return self.problem is not None and not self.is_warning
+
+    def __str__(self) -> str:
+        verdict = "ok  " if self.problem is None else "warn" if self.is_warning else "FAIL"
+        return f"{verdict}  {self.what:<10}{self.found}"
+
+
+def examine(host: Host, node: Node | None, chosen: Chosen | None) -> list[Check]:
+    """All checks of one box; those of a node too where a stack names it.
+
+    Raises HostError where nothing can be asked: no connection, no right to be root.
+    """
+    box: BoxFacts = gather(host, [BOX])[0]
+    checks = [Check("ssh", "connected, host key verified"), Check("root", "yes")]
+    checks += _of_box(host, box, chosen)
+    checks.append(_forwarding(host))
+    if node is not None and chosen is not None and box.systemd_version is not None:
+        checks += _of_node(host, node, chosen)
+        checks.append(_memory(host, box, chosen))
+    return checks
+
+
+def _of_box(host: Host, box: BoxFacts, chosen: Chosen | None) -> Iterator[Check]:
+    problems = Box(chosen.engine.arch if chosen else box.arch).problems(host.name, box, time.time())
+    if not problems:
+        yield Check("system", f"{box.os}, kernel {box.kernel}, systemd {box.systemd_version}")
+    for problem in problems:
+        yield Check("system", problem.message, problem)
+    yield Check("processor", f"{box.cpu_model}: {box.cores} cores, {box.threads} threads")
+    if box.nvidia:
+        yield Check("gpu", "; ".join(box.nvidia))
+    elif any(gpu.startswith("0x10de:") for gpu in box.gpus):
+        what = (
+            f"{len(box.gpus)} seen on the bus, nvidia-smi lists none: the server would not use it"
+        )
+        yield Check("gpu", what, Problem(host.name, what, "install the driver"), is_warning=True)
+    else:
+        yield Check("gpu", "none: the model runs on the processor")
+
+
+def _of_node(host: Host, node: Node, chosen: Chosen) -> Iterator[Check]:
+    unit = Unit(UNIT, (UNIT_PATH, KEY_PATH), node.server.port)
+    items: dict[str, Item] = {
+        "engine": FileSet(chosen.engine),
+        "weights": FileSet(chosen.weights),
+        "port": unit,
+    }
+    found = gather(host, [item.fact() for item in items.values()])
+    for (name, item), facts in zip(items.items(), found, strict=True):
+        try:
+            steps = item.plan(host.name, facts)
+        except PlanError as error:
+            yield from (Check(name, p.message, p) for p in error.problems)
+            continue
+        if name == "port":
+            yield Check(name, f"{node.server.port} is free for {UNIT}, or its own")
+            if facts.drop_ins:
+                what = f"{', '.join(facts.drop_ins)} changes what {UNIT} does"
+                yield Check("drop-in", what, Problem(host.name, what), is_warning=True)
+        else:
+            yield Check(name, f"{item.label} {'will be synced' if steps else 'is there, proven'}")
+
+
+def _memory(host: Host, box: BoxFacts, chosen: Chosen) -> Check:
+    needed = int(chosen.weights.size_bytes * MEMORY_MARGIN)
+    found = f"{box.memory_bytes / 1e9:.1f} GB, weights {chosen.weights.size_bytes / 1e9:.1f} GB"
+    if needed <= box.memory_bytes or box.nvidia:
+        return Check("memory", found)
+    hint = "they would be read from disk for each token: choose a smaller quant"
+    return Check("memory", found, Problem(host.name, found, hint), is_warning=True)
+
+
+def _forwarding(host: Host) -> Check:
+    try:
+        with host.forward(1):
+            return Check("forward", "sshd forwards ports, so the server can be asked")
+    except HostError as error:
+        return Check("forward", error.problems[0].message, error.problems[0])

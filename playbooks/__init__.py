@@ -1,0 +1,14 @@
+"""Day two: tasks on all nodes of a stack, or on those of -H, in parallel."""
+
+from fabric.main import program
+from invoke.collection import Collection
+
+from playbooks import engine, lab, node, service, weights
+from playbooks.executor import NodesExecutor
+
+# Fabric runs a task once a host, one after the other; ours take all hosts and run in parallel.
+program.executor_class = NodesExecutor
+
+namespace = Collection()
+for module in (weights, engine, service, node, lab):
+    namespace.add_collection(Collection.from_module(module))

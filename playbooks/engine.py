@@ -1,0 +1,35 @@
+"""Engine builds: into the store, and what flags a build has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from freehold.weights.manifest import Kind
+from freehold.weights.put import put_engine
+from freehold.weights.store import FolderStore
+from playbooks.executor import task
+from playbooks.progress import bar
+from playbooks.sets import about_of, print_sets, size_of, store_of
+
+
+@task("put")
+def put(_c: Any, path: str, name: str, store: str = "", about: str = "") -> None:
+    """Put a folder with llama-server and its libraries into the store."""
+    source = Path(path).expanduser()
+    with bar(f"putting {name}", size_of(source)) as on_bytes:
+        into = FolderStore.create(store_of(store))
+        manifest = put_engine(into, source, name, about_of(about), on_bytes)
+    print(f"{name}: {len(manifest.files)} files, {manifest.size_bytes:,} bytes, {manifest.digest}")
+
+
+@task("list")
+def show(_c: Any, store: str = "", json: bool = False) -> None:
+    """What engine builds the store holds."""
+    print_sets(FolderStore(store_of(store)), Kind.ENGINE, json)
+
+
+@task("help")
+def show_help(_c: Any, name: str, store: str = "") -> None:
+    """The flags of a build, as it lists them itself."""
+    print(FolderStore(store_of(store)).manifest(Kind.ENGINE, name).engine_help)

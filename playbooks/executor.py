@@ -1,0 +1,43 @@
+"""How `fab` runs our tasks: once, with the hosts of -H as data, and errors without a traceback."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import fabric
+from fabric.main import program
+from invoke.exceptions import Exit
+
+from freehold.errors import FreeholdError
+
+
+class NodesExecutor(fabric.Executor):  # type: ignore[misc]  # fabric has no types
+    """Leaves -H to the tasks."""
+
+    def expand_calls(self, calls: Any, apply_hosts: bool = True) -> Any:  # noqa: ARG002 - fabric's
+        """One call a task, whatever -H says."""
+        return super().expand_calls(calls, apply_hosts=False)
+
+
+def hosts_of_command_line() -> list[str]:
+    """What was given by -H."""
+    value = program.core[0].args.hosts.value
+    return [host.strip() for host in value.split(",") if host.strip()] if value else []
+
+
+def task(name: str) -> Callable[[Callable[..., None]], Any]:
+    """A Fabric task of that name, whose FreeholdError is its last words and exit code 1."""
+
+    def decorate(body: Callable[..., None]) -> Any:
+        @functools.wraps(body)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                body(*args, **kwargs)
+            except FreeholdError as error:
+                raise Exit(str(error), code=1) from None
+
+        return fabric.task(name=name)(run)
+
+    return decorate

@@ -1,0 +1,120 @@
+"""The nodes that a task runs on, and running on all of them at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from invoke.exceptions import Exit
+
+from freehold.errors import FreeholdError
+from freehold.hosts.host import Host
+from freehold.hosts.ssh import SshHost
+from freehold.hosts.ssh_config import SshSettings
+from freehold.spec import Spec, load, stack_file, stacks
+from freehold.spec.model import Node
+from playbooks.executor import hosts_of_command_line
+
+ROOT = Path(__file__).parent.parent
+PARALLEL_NODES = 16
+
+
+class TaskFailedError(Exception):
+    """What a task found on one node, which makes it fail there."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One node of a task; `node` is None for a destination that the stack does not name."""
+
+    host: Host
+    node: Node | None
+
+
+def stack() -> Spec:
+    """The declaration of the selected stack."""
+    name = _selected_stack()
+    if name is None:
+        raise FreeholdError.of(
+            "stacks",
+            f"expected one selected stack, found {', '.join(stacks(ROOT)) or 'none'}",
+            "pulumi stack select NAME, or set PULUMI_STACK",
+        )
+    return load(stack_file(name, ROOT), root=ROOT)
+
+
+def _selected_stack() -> str | None:
+    """$PULUMI_STACK, the only one that has a file, or the one that pulumi has selected."""
+    there = stacks(ROOT)
+    if name := os.environ.get("PULUMI_STACK"):
+        return name
+    if len(there) <= 1:
+        return there[0] if there else None
+    try:
+        shown = subprocess.run(
+            ["pulumi", "stack", "--show-name", "--non-interactive"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return shown.stdout.strip() or None
+
+
+def targets() -> list[Target]:
+    """The hosts of -H, else all nodes of the stack. A host of -H need not be of any stack."""
+    hosts = hosts_of_command_line()
+    spec = None if hosts and _selected_stack() is None else stack()
+    return [_target(name, spec) for name in hosts or [node.name for node in stack().nodes]]
+
+
+def require_node(target: Target) -> Node:
+    """The target as a node of the stack."""
+    if target.node is None:
+        raise FreeholdError.of(
+            target.host.name, "expected a node of the stack", "this task reads its server's port"
+        )
+    return target.node
+
+
+def on_nodes(work: Callable[[Target], str], on: list[Target] | None = None) -> None:
+    """Run `work` on every target at once: one line a node, exit code 1 if any failed."""
+    on = targets() if on is None else on
+    width = max(len(target.host.name) for target in on)
+    with ThreadPoolExecutor(PARALLEL_NODES) as pool:
+        outcomes = list(pool.map(lambda target: _outcome(work, target), on))
+    failed = []
+    for target, (text, error) in zip(on, outcomes, strict=True):
+        first, *rest = (text if error is None else f"FAILED  {error}").splitlines() or ["ok"]
+        print(f"{target.host.name:<{width}}  {first}")
+        for line in rest:
+            print(f"{'':<{width}}  {line}")
+        if error is not None:
+            failed.append(target.host.name)
+    if failed:
+        raise Exit(f"failed on {len(failed)} of {len(on)}: {', '.join(failed)}", code=1)
+
+
+def _target(name: str, spec: Spec | None) -> Target:
+    nodes = {node.name: node for node in spec.nodes} if spec else {}
+    node = nodes.get(name)
+    settings = SshSettings(spec.ssh.config, spec.ssh.connect_timeout_s) if spec else SshSettings()
+    return Target(SshHost(name, node.ssh if node else name, settings), node)
+
+
+def _outcome(work: Callable[[Target], str], target: Target) -> tuple[str, str | None]:
+    """What `work` says of its node, or its error."""
+    try:
+        return work(target), None
+    except TaskFailedError as failure:
+        return "", str(failure)
+    except FreeholdError as error:
+        return "", str(error).removeprefix(f"{target.host.name}: ")
+    finally:
+        target.host.close()

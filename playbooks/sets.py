@@ -1,0 +1,47 @@
+"""What the tasks over sets share: which store, what is known, how sets are listed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from freehold.errors import FreeholdError
+from freehold.weights.manifest import Kind
+from freehold.weights.store import Store
+from playbooks.nodes import stack
+
+
+def store_of(option: str) -> Path:
+    """The folder of --store, else the selected stack's."""
+    return Path(option).expanduser() if option else stack().store
+
+
+def about_of(option: str) -> dict[str, str]:
+    """Of `licence=MIT,origin=...`."""
+    pairs = [item.partition("=") for item in option.split(",") if item]
+    wrong = [key for key, sign, _ in pairs if not sign]
+    if wrong:
+        raise FreeholdError.of("--about", f"expected key=value,key=value, got {', '.join(wrong)}")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def size_of(source: Path) -> int:
+    """Bytes of a file, or of all in a folder."""
+    if not source.exists():
+        raise FreeholdError.of(str(source), "expected a file or a folder, found nothing")
+    files = [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def print_sets(store: Store, kind: Kind, as_json: bool) -> None:
+    """A line a set, or all that is known of each."""
+    manifests = store.manifests(kind)
+    if as_json:
+        shown = [m.model_dump(mode="json", exclude={"engine_help"}) for m in manifests]
+        print(json.dumps(shown, indent=2))
+        return
+    for manifest in manifests:
+        about = ", ".join(f"{key} {value}" for key, value in manifest.about.items())
+        print(f"{manifest.name}  {manifest.size_bytes:,} bytes  {manifest.digest[:12]}  {about}")
+    if not manifests:
+        print(f"{store.place}: no {kind} yet")

@@ -1,0 +1,27 @@
+"""What several areas' tests share: two real boxes, and a store with the demo's real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.parts import fill_store
+from freehold import lab
+from freehold.weights.store import FolderStore
+
+
+@pytest.fixture(scope="session")
+def lab_boxes() -> Iterator[lab.Lab]:
+    """A lab of two boxes for the whole session; what a test changes on them it puts back."""
+    if reason := lab.unsupported():
+        pytest.skip(reason)
+    # Not under pytest's own folders in /tmp, which may be in memory or on overlayfs.
+    with lab.temporary(2, lab.default_state_dir().with_name("lab-tests")) as two:
+        yield two
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+    """The small real model and the real engine; a test that damages a store makes its own."""
+    return fill_store(tmp_path_factory.mktemp("store"), print)
