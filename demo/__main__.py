@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import openai
 from rich.console import Console
@@ -123,21 +124,9 @@ def tell(endpoint: str) -> None:
     for title, took_s in [*stages, ("all", sum(took_s for _, took_s in stages))]:
         console.print(f"{took_s:7.1f} s  {title}")
     console.rule("[bold]try next", align="left")
-    console.print(
-        f"""\
-. .demo/env                                  # this shell speaks to the demo from now on
-curl {endpoint}/chat/completions -H "Authorization: Bearer $(pulumi stack output api_key --show-secrets)" \\
-     -d '{{"messages": [{{"role": "user", "content": "Hello!"}}]}}'
-fab -l                                       # day two: logs, doctor, drift, restart, ...
-$EDITOR {STACK_FILE.relative_to(ROOT)}             # say, context_tokens: 4096
-pulumi preview --diff                        # what would change: the unit file, line by line
-pulumi up                                    # change it
-fab lab.shell --box demo-1                   # break something by hand; preview shows it, up mends it
-pulumi destroy                               # leave the box as it was found
-make demo-down                               # and remove the box too""",
-        markup=False,
-        soft_wrap=True,
-    )
+    text = Path(__file__).with_name("next.txt").read_text()
+    shown = text.format(endpoint=endpoint, stack_file=STACK_FILE.relative_to(ROOT))
+    console.print(shown, markup=False, soft_wrap=True, end="")
 
 
 def say(line: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +39,9 @@ def task(name: str) -> Callable[[Callable[..., None]], Any]:
                 body(*args, **kwargs)
             except FreeholdError as error:
                 raise Exit(str(error), code=1) from None
+        except BrokenPipeError:
+            # `fab ... | head` has read enough; Python's own flush at the end must not complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
         return fabric.task(name=name)(run)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from demo.parts import fill_store
 from freehold import lab
+from freehold.hosts.ssh import SshHost
+from freehold.hosts.ssh_config import SshSettings
 from freehold.weights.store import FolderStore
 
 
@@ -25,3 +28,12 @@ def lab_boxes() -> Iterator[lab.Lab]:
 def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
     """The small real model and the real engine; a test that damages a store makes its own."""
     return fill_store(tmp_path_factory.mktemp("store"), print)
+
+
+@pytest.fixture(scope="session")
+def ssh_host(lab_boxes: lab.Lab) -> Iterator[SshHost]:
+    """The first box as its user admin, who has sudo. The second is for what goes wrong."""
+    with closing(
+        SshHost("node-1", lab_boxes.boxes[0].name, SshSettings(lab_boxes.ssh_config))
+    ) as host:
+        yield host

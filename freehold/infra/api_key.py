@@ -16,7 +16,7 @@ class ApiKey:
     type_name = "freehold:index:ApiKey"
     replaced_by: frozenset[str] = frozenset()
 
-    def preview(self, inputs: Properties) -> Properties:
+    def preview(self, urn: str, inputs: Properties) -> Properties:  # noqa: ARG002
         """See Resource.preview."""
         return {**inputs, "value": UNKNOWN}
 

@@ -13,7 +13,7 @@ from freehold.infra.engine_log import EngineLog, SyncProgress
 from freehold.infra.kinds import ResourceKind, ServiceKind
 from freehold.infra.sessions import Session, Sessions
 from freehold.infra.values import Properties, has_unknown
-from freehold.plan.steps import Plan, SyncFileSet
+from freehold.plan.steps import Plan, SyncFileSet, describe
 from freehold.service.ready import wait_ready
 from freehold.weights.store import Store
 
@@ -39,7 +39,7 @@ class Resource(Protocol):
 
     replaced_by: frozenset[str]
 
-    def preview(self, inputs: Properties) -> Properties:
+    def preview(self, urn: str, inputs: Properties) -> Properties:
         """The outputs as far as they are known before an update."""
 
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
@@ -68,13 +68,14 @@ class BoxResource:
         self._kind, self._sessions, self._open_store, self._log = kind, sessions, open_store, log
         self.replaced_by = kind.replaced_by
 
-    def preview(self, inputs: Properties) -> Properties:
+    def preview(self, urn: str, inputs: Properties) -> Properties:
         """Asks the box whether it would do: PlanError says already now what `up` would."""
         if has_unknown(inputs):
             return inputs
         session, item = self._session(inputs), self._kind.item(inputs)
         facts = session.look(item)
-        plan(session.host, [item], [facts])
+        steps = plan(session.host, [item], [facts])
+        self._log.status(urn, "; ".join(map(describe, steps)))
         return self._kind.outputs(inputs, facts, session.host)
 
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:

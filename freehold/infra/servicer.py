@@ -83,7 +83,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
         def create() -> Any:
             if request.preview:
-                outputs = self._of(request).preview(inputs)
+                outputs = self._of(request).preview(request.urn, inputs)
                 return provider_pb2.CreateResponse(properties=to_struct(outputs))
             id, outputs = self._of(request).create(request.urn, inputs)
             return provider_pb2.CreateResponse(
@@ -113,7 +113,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
         def update() -> Any:
             if request.preview:
-                outputs = self._of(request).preview(news)
+                outputs = self._of(request).preview(request.urn, news)
             else:
                 outputs = self._of(request).update(request.urn, news)
             return provider_pb2.UpdateResponse(

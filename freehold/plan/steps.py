@@ -111,7 +111,11 @@ def describe(step: Step) -> str:
         case RestoreFile(path=path):
             return f"restore {path}"
         case SyncFileSet(manifest=manifest, missing=missing):
-            return f"sync {manifest.name} ({len(missing)} of {len(manifest.files)} files)"
+            size = sum(f.size_bytes for f in manifest.files if f.path in missing)
+            return (
+                f"sync {manifest.name}: {len(missing)} of {len(manifest.files)} files, "
+                f"{size / 1e6:,.0f} MB"
+            )
         case RemoveFileSet(manifest=manifest):
             return f"remove {manifest.node_folder}"
         case ReloadUnits():
