@@ -39,9 +39,9 @@ def task(name: str) -> Callable[[Callable[..., None]], Any]:
                 body(*args, **kwargs)
             except FreeholdError as error:
                 raise Exit(str(error), code=1) from None
-        except BrokenPipeError:
-            # `fab ... | head` has read enough; Python's own flush at the end must not complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            except BrokenPipeError:
+                # `fab ... | head` has read enough; Python's flush at the end must not complain.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
         return fabric.task(name=name)(run)
 

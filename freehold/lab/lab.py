@@ -40,10 +40,12 @@ def up(
     state_dir: Path,
     on_progress: Callable[[str], None] = lambda _: None,
     init: Init = "systemd",
+    packages: tuple[str, ...] = (),
 ) -> Lab:
     """Bring up `count` boxes, `<name>-1` and on; those that run are kept, dead ones started again.
 
-    A lab that already has more boxes keeps them all. Returns when each box answers SSH.
+    A lab that already has more boxes keeps them all. Returns when each box answers SSH. A new
+    lab's boxes have the distribution's `packages` besides what a minimal box has.
     """
     check_name(name)
     check_count(count)
@@ -52,7 +54,7 @@ def up(
         raise FreeholdError.of("lab", reason)
     state_dir = state_dir.resolve()
     check_state_dir(state_dir)
-    rootfs = ensure_rootfs(on_progress)
+    rootfs = ensure_rootfs(on_progress, packages)
     with locked(state_dir):
         lab = read_lab(state_dir / name) or plan_lab(state_dir, name, init, rootfs)
         hint = f"fab lab.down --name {name}"
@@ -99,11 +101,13 @@ def list_labs(state_dir: Path) -> tuple[Lab, ...]:
 
 
 @contextlib.contextmanager
-def temporary(count: int, state_dir: Path, *, init: Init = "systemd") -> Iterator[Lab]:
+def temporary(
+    count: int, state_dir: Path, *, init: Init = "systemd", packages: tuple[str, ...] = ()
+) -> Iterator[Lab]:
     """A lab of its own for the length of a `with` block."""
     name = f"t{os.getpid()}-{uuid.uuid4().hex[:4]}"
     try:
-        yield up(name, count, state_dir=state_dir, init=init)
+        yield up(name, count, state_dir=state_dir, init=init, packages=packages)
     finally:
         down(name, state_dir)
 

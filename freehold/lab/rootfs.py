@@ -17,14 +17,18 @@ PACKAGES = (
 )
 
 
-def ensure_rootfs(on_progress: Callable[[str], None]) -> Path:
-    """The folder, built if it is not there yet (about 30 s with a mirror near by)."""
+def ensure_rootfs(on_progress: Callable[[str], None], packages: tuple[str, ...] = ()) -> Path:
+    """The folder, built if it is not there yet (about 30 s with a mirror near by).
+
+    Boxes with further `packages` have another folder, so that the usual ones stay minimal.
+    """
     suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
     hook, build = SCRIPTS / "rootfs_hook.sh", SCRIPTS / "rootfs.sh"
-    recipe = f"{PACKAGES}\n{hook.read_text()}\n{build.read_text()}"
+    included = ",".join([PACKAGES, *packages])
+    recipe = f"{included}\n{hook.read_text()}\n{build.read_text()}"
     rootfs = CACHE / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not rootfs.exists():
         on_progress(f"building the root folder of the boxes ({suite}), once: {rootfs}")
         # In a mount namespace: a build that is killed takes the mounts in its chroot with it.
-        run_as_root("lab", "unshare", "--mount", "sh", build, rootfs, suite, PACKAGES, hook)
+        run_as_root("lab", "unshare", "--mount", "sh", build, rootfs, suite, included, hook)
     return rootfs
