@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from freehold.apply.script import run_steps
@@ -11,8 +10,8 @@ from freehold.facts.unit import UnitFacts, unit_fact
 from freehold.hosts.command import Command
 from freehold.hosts.host import run_or_raise
 from freehold.plan.steps import RestartUnit, StartUnit, StopUnit
-from freehold.render.service import UNIT
-from freehold.service.client import ask as ask_node
+from freehold.render.paths import UNIT
+from freehold.service.client import connect, read_key
 from freehold.service.ready import wait_ready
 from freehold.service.state import READY, state_of
 from playbooks.executor import task
@@ -70,9 +69,10 @@ def ask(_c: Any, question: str, max_tokens: int = 256) -> None:
         node = require_node(target)
         print(f"{target.host.name}: ", end="", flush=True)
         try:
-            for piece in ask_node(target.host, node.server.port, question, max_tokens):
-                sys.stdout.write(piece)
-                sys.stdout.flush()
+            key = read_key(target.host)
+            with connect(target.host, node.server.port) as client:
+                for piece in client.ask(key, question, max_tokens):
+                    print(piece, end="", flush=True)
         finally:
             target.host.close()
         print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def print_sets(store: Store, kind: Kind, as_json: bool) -> None:
     """A line a set, or all that is known of each."""
     manifests = store.manifests(kind)
     if as_json:
-        shown = [m.model_dump(mode="json", exclude={"engine_help"}) for m in manifests]
+        shown = [dataclasses.asdict(dataclasses.replace(m, engine_help=None)) for m in manifests]
         print(json.dumps(shown, indent=2))
         return
     for manifest in manifests:

@@ -18,6 +18,7 @@ from freehold.hosts.ssh_config import SshSettings, config_text
 from freehold.hosts.ssh_errors import explain
 
 SSH_FAILED = 255  # ssh(1): "or with 255 if an error occurred"
+_THROUGH_ANOTHER = "UNKNOWN port"  # what ssh calls the peer of a ProxyJump or ProxyCommand
 MASTER_IDLE_S = 60  # the connection of a controller that was killed goes by itself after this
 
 
@@ -134,7 +135,18 @@ class SshHost:
                 _feed(process, b"", ())
                 status = process.wait()
             if status:
-                raise explain(self.name, self._destination, _text(err))
+                said = _text(err)
+                if _THROUGH_ANOTHER in said:
+                    said = self._said_alone(folder) or said
+                raise explain(self.name, self._destination, said)
+
+    def _said_alone(self, folder: Path) -> str:
+        """What a connection says that is not to be kept: OpenSSH hides all that a jump host's
+        own connection complains of where ControlPersist is set."""
+        argv = ["ssh", "-F", str(folder / "config"), self._destination, "true"]
+        with _capture(folder) as err, self._started(argv, subprocess.DEVNULL, err) as process:
+            _feed(process, b"", ())
+            return _text(err) if process.wait() else ""
 
     def _control(self, folder: Path, verb: str, *arguments: str) -> str | None:
         """Speak to the live connection; what it complains of, or None."""

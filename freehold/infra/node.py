@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pulumi
 
 from freehold.infra.resources import Box, File, FileSet, Provider, Service
-from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH, is_loopback, service_unit
+from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
+from freehold.render.service import is_loopback, service_unit
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
 

@@ -1,19 +1,17 @@
-"""The provider's process: started by the engine, ended with it."""
+"""The provider's process: started by the engine for each operation, ended with it."""
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import signal
 import sys
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
-
-from freehold.infra.engine_log import EngineLog
-from freehold.infra.servicer import Servicer
 
 # Each call of the engine waits in a thread of its own; they wait for boxes, not for processors.
 THREADS = 256
@@ -23,6 +21,12 @@ MESSAGE_BYTES = 64 << 20
 def main() -> None:
     """Serve until the engine ends this process, or ends itself."""
     _end_with_parent()
+    _bare_sdk()
+    from pulumi.runtime.proto import provider_pb2_grpc
+
+    from freehold.infra.engine_log import EngineLog
+    from freehold.infra.servicer import Servicer
+
     server = grpc.server(
         ThreadPoolExecutor(THREADS),
         options=[
@@ -44,6 +48,21 @@ def main() -> None:
     ended.wait()
     servicer.close()
     os._exit(0)  # calls that still wait for a box have nobody left to answer to
+
+
+def _bare_sdk() -> None:
+    """Have `pulumi.runtime.proto` without the SDK around it, whose import takes half a second.
+
+    A provider needs the protocol's generated modules alone; every `pulumi up` waits for it.
+    """
+    found = importlib.util.find_spec("pulumi")
+    if found is None or not found.submodule_search_locations:
+        return
+    folder = found.submodule_search_locations[0]
+    for name, path in (("pulumi", folder), ("pulumi.runtime", f"{folder}/runtime")):
+        package = types.ModuleType(name)
+        package.__path__ = [path]
+        sys.modules[name] = package
 
 
 def _end_with_parent() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from google.protobuf import json_format, struct_pb2
-from pulumi.runtime.rpc import UNKNOWN
 
 Properties: TypeAlias = dict[str, Any]
 
-__all__ = ["UNKNOWN", "Properties", "difference", "from_struct", "has_unknown", "to_struct"]
+# What stands for a value that is known only after an update: UNKNOWN of pulumi/runtime/rpc.py.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from freehold.facts.fact import Fact
 from freehold.facts.file import FileFacts, file_fact
 from freehold.plan.steps import PlaceFile, Plan, PruneFolders, ReloadUnits, RestoreFile
-
-UNIT_FOLDER = "/etc/systemd/system/"
+from freehold.render.paths import UNIT_FOLDER
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
 from freehold.plan.unit import Unit
-from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH, service_unit
+from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
+from freehold.render.service import service_unit
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
 

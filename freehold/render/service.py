@@ -6,13 +6,10 @@ import ipaddress
 from dataclasses import dataclass
 
 from freehold.render.engine_flags import CREDENTIAL, engine_flags
+from freehold.render.paths import KEY_PATH, UNIT_PATH
 from freehold.render.templates import render
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import Manifest
-
-UNIT = "llama-server.service"
-UNIT_PATH = f"/etc/systemd/system/{UNIT}"
-KEY_PATH = "/etc/freehold/api-key"
 
 
 @dataclass(frozen=True)

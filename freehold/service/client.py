@@ -4,43 +4,97 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
 from typing import Any
-
-import httpx
 
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
-from freehold.render.service import KEY_PATH
+from freehold.render.paths import KEY_PATH
 
 ANSWER_TIMEOUT_S = 600  # a large model on a CPU thinks for minutes before its first token
+HEALTH_TIMEOUT_S = 10
+
+
+class Client:
+    """The server of one node, on the end of a unix socket; a connection for each request."""
+
+    def __init__(self, host: Host, path: Path) -> None:
+        self.host, self._path = host, path
+
+    def health(self) -> str:
+        """ "ready", "loading", or what else the server says; "silent" if nothing answers."""
+        try:
+            with self._request("GET", "/health", timeout_s=HEALTH_TIMEOUT_S) as response:
+                if response.status == 200:
+                    return "ready"
+                return "loading" if response.status == 503 else f"HTTP {response.status}"
+        except (HTTPException, OSError):
+            return "silent"
+
+    def first_token(self, key: str) -> str:
+        """One real token of the model. Raises HostError with what the server said instead."""
+        with self._post("/v1/completions", key, {"prompt": "The", "max_tokens": 1}) as response:
+            try:
+                return str(json.load(response)["choices"][0]["text"])
+            except (LookupError, ValueError, TypeError) as error:
+                raise self._refused(f"{type(error).__name__}: {error}") from None
+
+    def ask(self, key: str, question: str, max_tokens: int) -> Iterator[str]:
+        """The answer to one question, in pieces as they come."""
+        messages = [{"role": "user", "content": question}]
+        body = {"messages": messages, "max_tokens": max_tokens, "stream": True}
+        with self._post("/v1/chat/completions", key, body) as response:
+            for line in response:
+                data = line.decode().strip().removeprefix("data: ")
+                if data.startswith("{"):
+                    yield from _pieces(json.loads(data))
+
+    @contextlib.contextmanager
+    def _post(self, path: str, key: str, body: dict[str, Any]) -> Iterator[HTTPResponse]:
+        try:
+            with self._request("POST", path, key, json.dumps(body)) as response:
+                if response.status != 200:
+                    said = response.read(500).decode("utf-8", "replace")
+                    raise self._refused(f"HTTP {response.status}\n{said}")
+                yield response
+        except (HTTPException, OSError) as error:
+            raise self._refused(f"{type(error).__name__}: {error}") from None
+
+    @contextlib.contextmanager
+    def _request(
+        self,
+        method: str,
+        path: str,
+        key: str | None = None,
+        body: str | None = None,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> Iterator[HTTPResponse]:
+        connection = HTTPConnection("node", timeout=timeout_s)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(timeout_s)
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        with contextlib.closing(connection):
+            connection.sock.connect(str(self._path))
+            connection.request(method, path, body, headers)
+            yield connection.getresponse()
+
+    def _refused(self, found: str) -> HostError:
+        place = self.host.name
+        return HostError.of(
+            place, f"expected an answer of the model, got: {found}", f"fab -H {place} service.logs"
+        )
 
 
 @contextlib.contextmanager
-def connect(host: Host, port: int) -> Iterator[httpx.Client]:
+def connect(host: Host, port: int) -> Iterator[Client]:
     """A client whose requests reach `port` on the node."""
-    with (
-        host.forward(port) as socket,
-        httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)),
-            base_url="http://node",
-            timeout=ANSWER_TIMEOUT_S,
-        ) as client,
-    ):
-        yield client
-
-
-def health(client: httpx.Client) -> str:
-    """ "ready", "loading", or what else the server says of itself; "silent" if nothing answers."""
-    try:
-        response = client.get("/health", timeout=10)
-    except httpx.HTTPError:
-        return "silent"
-    if response.status_code == httpx.codes.OK:
-        return "ready"
-    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        return "loading"
-    return f"HTTP {response.status_code}"
+    with host.forward(port) as path:
+        yield Client(host, path)
 
 
 def read_key(host: Host) -> str:
@@ -48,57 +102,7 @@ def read_key(host: Host) -> str:
     return run_or_raise(host, Command(f"cat {KEY_PATH}", "reading the API key")).strip()
 
 
-def first_token(host: Host, client: httpx.Client, key: str) -> str:
-    """One real token of the model. Raises HostError with what the server said instead."""
-    body = {"prompt": "The", "max_tokens": 1}
-    try:
-        response = client.post("/v1/completions", json=body, headers=_bearer(key))
-        response.raise_for_status()
-        return str(response.json()["choices"][0]["text"])
-    except (httpx.HTTPError, LookupError, ValueError) as error:
-        raise _refused(host, error) from None
-
-
-def ask(host: Host, port: int, question: str, max_tokens: int) -> Iterator[str]:
-    """The answer to one question, in pieces as they come."""
-    body = {
-        "messages": [{"role": "user", "content": question}],
-        "max_tokens": max_tokens,
-        "stream": True,
-    }
-    key = read_key(host)
-    with connect(host, port) as client:
-        try:
-            with client.stream(
-                "POST", "/v1/chat/completions", json=body, headers=_bearer(key)
-            ) as response:
-                if response.is_error:
-                    response.read()
-                response.raise_for_status()
-                yield from _pieces(response.iter_lines())
-        except httpx.HTTPError as error:
-            raise _refused(host, error) from None
-
-
-def _pieces(lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        data = line.removeprefix("data: ")
-        if data == line or data == "[DONE]":
-            continue
-        event: dict[str, Any] = json.loads(data)
-        for choice in event.get("choices", []):
-            delta = choice.get("delta", {})
-            yield delta.get("reasoning_content") or delta.get("content") or ""
-
-
-def _bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
-
-
-def _refused(host: Host, error: Exception) -> HostError:
-    said = error.response.text[:500] if isinstance(error, httpx.HTTPStatusError) else ""
-    return HostError.of(
-        host.name,
-        "\n".join(filter(None, [f"expected an answer of the model, got: {error}", said])),
-        f"fab -H {host.name} service.logs",
-    )
+def _pieces(event: dict[str, Any]) -> Iterator[str]:
+    for choice in event.get("choices", []):
+        delta = choice.get("delta", {})
+        yield delta.get("reasoning_content") or delta.get("content") or ""

@@ -14,7 +14,7 @@ from freehold.plan.box import Box
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item, PlanError
 from freehold.plan.unit import Unit
-from freehold.render.service import KEY_PATH, UNIT, UNIT_PATH
+from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
 from freehold.spec.model import Node
 from freehold.weights.chosen import Chosen
 

@@ -10,7 +10,7 @@ from freehold.facts.fact import gather
 from freehold.facts.unit import UnitFacts, unit_fact
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
-from freehold.service.client import connect, first_token, health, read_key
+from freehold.service.client import connect, read_key
 
 POLL_S = 0.25
 POLL_MAX_S = 5.0
@@ -38,9 +38,9 @@ def wait_ready(
             facts = _unit(host, unit)
             if not facts.is_running or facts.is_between_restarts or facts.restarts > restarts:
                 raise crashed(host, unit, facts)
-            now = health(client)
+            now = client.health()
             if now == "ready":
-                first_token(host, client, read_key(host))
+                client.first_token(read_key(host))
                 return time.monotonic() - began
             if now != state:
                 on_state(now)

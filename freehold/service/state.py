@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from freehold.facts.unit import UnitFacts
 from freehold.hosts.host import Host
-from freehold.service.client import connect, health
+from freehold.service.client import connect
 
 READY = "ready"
 
@@ -19,5 +19,5 @@ def state_of(host: Host, facts: UnitFacts, port: int) -> str:
         state = "crashed, to be started again"
     elif state == "active":
         with connect(host, port) as client:
-            state = health(client)
+            state = client.health()
     return state if facts.is_enabled else f"{state}, not enabled"

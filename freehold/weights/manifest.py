@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+_PATH = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*", re.ASCII)
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Kind(StrEnum):
@@ -16,15 +24,23 @@ class Kind(StrEnum):
     ENGINE = "engines"
 
 
-class FileEntry(BaseModel):
-    """One file of a set; `path` is relative to the set, with forward slashes."""
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of a set; `path` is relative to the set, with forward slashes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Raises ValueError for a path that could lead elsewhere, and for what is no SHA-256.
+    """
 
-    path: str = Field(pattern=r"^[\w.+-]+(/[\w.+-]+)*$")
-    size_bytes: int = Field(ge=0)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    path: str
+    size_bytes: int
+    sha256: str
     executable: bool = False
+
+    def __post_init__(self) -> None:
+        _require("path", self.path, _PATH)
+        _require("sha256", self.sha256, _SHA256)
+        if type(self.size_bytes) is not int or self.size_bytes < 0:
+            raise ValueError(f"size_bytes: expected a size, got {self.size_bytes!r}")
 
     @property
     def identity(self) -> str:
@@ -36,30 +52,29 @@ class FileEntry(BaseModel):
     def of_identity(cls, path: str, identity: str) -> FileEntry:
         """The entry that `identity` describes. Raises ValueError where it is none."""
         size, _bytes, sha256, *kind = identity.split()
-        return cls(
-            path=path,
-            size_bytes=int(size),
-            sha256=sha256.removeprefix("sha256:"),
-            executable=bool(kind),
-        )
+        return cls(path, int(size), sha256.removeprefix("sha256:"), executable=bool(kind))
 
 
-class Manifest(BaseModel):
+@dataclass(frozen=True)
+class Manifest:
     """A named set of files. `entry` is the file that is opened first: a shard, or an executable.
 
     `about` holds what a person wants to know of it (origin, licence, architecture).
     `engine_help` is the engine's own `--help`, against which flags are checked before any box
-    is touched.
+    is touched. Raises ValueError where a name could not be a folder's.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     name: str
     entry: str
     files: tuple[FileEntry, ...]
-    about: dict[str, str] = {}
+    about: Mapping[str, str] = field(default_factory=dict)
     engine_help: str | None = None
+
+    def __post_init__(self) -> None:
+        _require("name", self.name, _NAME)
+        if self.entry not in {file.path for file in self.files}:
+            raise ValueError(f"entry: expected one of the files, got {self.entry!r}")
 
     @property
     def size_bytes(self) -> int:
@@ -86,3 +101,22 @@ class Manifest(BaseModel):
     def node_entry(self) -> str:
         """The absolute path of `entry` on a node."""
         return f"{self.node_folder}/{self.entry}"
+
+    def to_json(self) -> str:
+        """As a store keeps it."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def of_json(cls, text: str | bytes) -> Manifest:
+        """What `to_json` made. Raises ValueError for anything else."""
+        known = json.loads(text)
+        try:
+            files = tuple(FileEntry(**file) for file in known.pop("files"))
+            return cls(kind=Kind(known.pop("kind")), files=files, **known)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(str(error)) from None
+
+
+def _require(what: str, text: Any, form: re.Pattern[str]) -> None:
+    if not isinstance(text, str) or not form.fullmatch(text):
+        raise ValueError(f"{what}: expected {form.pattern}, got {text!r}")

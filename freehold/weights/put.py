@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import subprocess
@@ -35,7 +36,7 @@ def put_weights(
     header = _require_whole(shards)
     folder = source.parent if source.is_file() else source
     files = tuple(store.add(s, s.relative_to(folder).as_posix(), on_bytes) for s in shards)
-    files = tuple(file.model_copy(update={"executable": False}) for file in files)
+    files = tuple(dataclasses.replace(file, executable=False) for file in files)
     known = {
         "architecture": header.architecture,
         "model": str(header.metadata.get("general.name", "")),
@@ -66,7 +67,7 @@ def put_engine(
     paths = sorted(path for path in source.rglob("*") if path.is_file())
     files = tuple(store.add(p, p.relative_to(source).as_posix(), on_bytes) for p in paths)
     files = tuple(
-        file.model_copy(update={"executable": True}) if file.path == ENGINE_ENTRY else file
+        dataclasses.replace(file, executable=True) if file.path == ENGINE_ENTRY else file
         for file in files
     )
     manifest = Manifest(

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import ValidationError
-
 from freehold.errors import FreeholdError, Problem
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 
@@ -135,7 +133,7 @@ class FolderStore:
         path = self._folder / manifest.kind / f"{manifest.name}.json"
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(manifest.model_dump_json(indent=2) + "\n")
+        partial.write_text(manifest.to_json())
         partial.replace(path)
 
     def _blob(self, sha256: str) -> Path:
@@ -157,8 +155,8 @@ def verify(store: Store, manifest: Manifest, on_bytes: Callable[[int], None]) ->
 
 def _load(path: Path) -> Manifest:
     try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
+        return Manifest.of_json(path.read_bytes())
+    except (ValueError, OSError) as error:
         shown = str(error).splitlines()
         raise StoreError.of(
             str(path), "\n".join(["expected a manifest, got", *shown[:5]])

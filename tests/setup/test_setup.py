@@ -75,7 +75,7 @@ def test_without_uv_pip_installs_the_packages(machine: Machine) -> None:
         "python -m venv uv-venv",
         "pip install uv",
         "python -m venv .venv",
-        "pip install checkout/requirements.lock",
+        "pip install requirements.lock",
     ]
 
 
