@@ -62,6 +62,8 @@ def _of_box(host: Host, box: BoxFacts, chosen: Chosen | None) -> Iterator[Check]
         yield Check("system", f"{box.os}, kernel {box.kernel}, systemd {box.systemd_version}")
     for problem in problems:
         yield Check("system", problem.message, problem)
+    free, size = box.disk_available_bytes / 1e9, box.disk_bytes / 1e9
+    yield Check("disk", f"{free:.1f} GB free of {size:.1f} GB at /var/lib")
     yield Check("processor", f"{box.cpu_model}: {box.cores} cores, {box.threads} threads")
     if box.nvidia:
         yield Check("gpu", "; ".join(box.nvidia))
