@@ -88,7 +88,12 @@ def on_nodes(work: Callable[[Target], str], on: list[Target] | None = None) -> N
     on = targets() if on is None else on
     width = max(len(target.host.name) for target in on)
     with ThreadPoolExecutor(PARALLEL_NODES) as pool:
-        outcomes = list(pool.map(lambda target: _outcome(work, target), on))
+        try:
+            outcomes = list(pool.map(lambda target: _outcome(work, target), on))
+        except KeyboardInterrupt:
+            for target in on:
+                target.host.cancel()
+            raise Exit("stopped: what was done until now stays", code=130) from None
     failed = []
     for target, (text, error) in zip(on, outcomes, strict=True):
         first, *rest = (text if error is None else f"FAILED  {error}").splitlines() or ["ok"]

@@ -88,7 +88,8 @@ def _parse(text: str) -> BoxFacts:
         boot_id=field(text, "boot_id"),
         systemd_version=int(systemd[1]) if systemd else None,
         cpu_model=field(text, "cpu"),
-        cores=int(field(text, "cores")),
+        # A container may hide the topology: 0 lists of siblings.
+        cores=int(field(text, "cores")) or int(field(text, "threads")),
         threads=int(field(text, "threads")),
         memory_bytes=_kib(field(text, "memory_kib")),
         memory_available_bytes=_kib(field(text, "available_kib")),
@@ -96,7 +97,8 @@ def _parse(text: str) -> BoxFacts:
         disk_available_bytes=int(disk[3]) * 1024,
         clock_s=int(field(text, "clock")),
         gpus=_all(text, "gpu"),
-        nvidia=_all(text, "nvidia"),
+        # Without a driver it prints its complaint on stdout.
+        nvidia=tuple(line for line in _all(text, "nvidia") if line.startswith("GPU ")),
         missing_tools=_all(text, "missing"),
     )
 
