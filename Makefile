@@ -10,7 +10,7 @@ setup: ## Python packages into .venv, and the Pulumi engine
 	@bin/setup
 
 demo: ## A lab box, a small model, a served answer; all set-up included
-	@bin/setup --lab
+	@bin/setup --need-lab
 	@$(PYTHON) -m demo up
 
 demo-down: ## Remove everything that the demo made

@@ -42,4 +42,5 @@ def _variables() -> dict[str, str]:
         "PULUMI_BACKEND_URL": f"file://{FOLDER / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(FOLDER / "passphrase"),
         "PULUMI_STACK": STACK,
+        "PULUMI_HOME": str(FOLDER / "pulumi"),
     }
