@@ -43,15 +43,18 @@ place() {
   (umask 077 && base64 -d >"$1.freehold")
   chown root:root "$1.freehold"
   chmod "$2" "$1.freehold"
+  # The same content keeps its time: a changed mode alone restarts nothing.
+  if [ "$(sha256sum <"$1.freehold")" = "$(sha256sum 2>/dev/null <"$1")" ]; then touch -r "$1" "$1.freehold"; fi
   sync "$1.freehold"
   mv -f "$1.freehold" "$1"
 }
 
-# restore PATH: what was there before, and the folders that were not.
+# restore PATH: what was there before, and the folders that were not. Without a memory of the path
+# it is not ours: a second `restore` finds the owner's own file, and leaves it.
 restore() {
   if [ -e "$found$1" ]; then
     mv -f "$found$1" "$1"
-  else
+  elif [ -e "$found$1.none" ]; then
     rm -f "$1"
   fi
   rm -f "$found$1.none"
@@ -75,4 +78,10 @@ start_unit() {
   systemctl restart "$1"
 }
 
-prune() { [ ! -d "$fh" ] || find "$fh" -depth -type d -empty -delete; }
+# prune: our own folders where they are empty. $fh itself may be a disk that was mounted there.
+prune() {
+  for folder in found weights engines; do
+    [ ! -d "$fh/$folder" ] || find "$fh/$folder" -depth -type d -empty -delete
+  done
+  rmdir "$fh" 2>/dev/null || true
+}

@@ -8,11 +8,10 @@ from shlex import quote
 
 from freehold.apply.script import PRELUDE
 from freehold.apply.tar import tar_stream
-from freehold.facts.fileset import PROOF
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
 from freehold.plan.steps import SyncFileSet
-from freehold.weights.manifest import FileEntry
+from freehold.weights.manifest import PROOF, FileEntry
 from freehold.weights.store import Store
 
 LIBRARY = PRELUDE + Path(__file__).with_name("sync.sh").read_text()

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freehold.facts.fact import Fact, field, quote
-from freehold.weights.manifest import Kind, Manifest
-
-PROOF = ".freehold-proof"  # in the set's folder: `sha256 size mtime inode path` a line, at arrival
+from freehold.weights.manifest import PROOF, Kind, Manifest
 
 
 @dataclass(frozen=True)
 class FileSetFacts:
     """`proven` are the paths whose arrival proof names the manifest's hash and still fits the
-    file's size, mtime and inode; `staged_bytes` is what an interrupted sync left."""
+    file's size, mtime and inode; `staged_bytes` is what an interrupted sync left. `is_there` says
+    that something of the set is, whole or not; `proof_sha256` is another after each sync."""
 
     proven: frozenset[str]
     staged_bytes: int
     disk_available_bytes: int
     missing_libraries: tuple[str, ...]
+    is_there: bool = True
+    proof_sha256: str = ""
 
 
 def file_set_fact(manifest: Manifest) -> Fact[FileSetFacts]:
@@ -31,6 +32,7 @@ def file_set_fact(manifest: Manifest) -> Fact[FileSetFacts]:
         f'echo "staged=$(du -sk {folder}.partial 2>/dev/null)"',
         f"if cd {folder} 2>/dev/null; then",
         f"  sed 's/^/proof /' {PROOF} 2>/dev/null",
+        f"  sha256sum 2>/dev/null <{PROOF} | sed 's/ .*//; s/^/identity /'",
         "  find . -type f -printf 'found %s %T@ %i %P\\n'",
     ]
     if manifest.kind is Kind.ENGINE:
@@ -41,7 +43,7 @@ def file_set_fact(manifest: Manifest) -> Fact[FileSetFacts]:
 
 
 def _parse(text: str, manifest: Manifest) -> FileSetFacts:
-    found, proofs, lacking = {}, {}, []
+    found, proofs, lacking, identity = {}, {}, [], ""
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "found":
@@ -50,6 +52,8 @@ def _parse(text: str, manifest: Manifest) -> FileSetFacts:
         elif word == "proof":
             sha256, size, mtime, inode, path = rest.split(" ", 4)
             proofs[path] = (sha256, size, mtime, inode)
+        elif word == "identity":
+            identity = rest
         elif word == "lacks":
             lacking.append(rest.strip())
     proven = frozenset(
@@ -63,4 +67,6 @@ def _parse(text: str, manifest: Manifest) -> FileSetFacts:
         staged_bytes=int(staged[0]) * 1024 if staged else 0,
         disk_available_bytes=int(field(text, "available").split()[3]) * 1024,
         missing_libraries=tuple(lacking),
+        is_there=bool(found or staged),
+        proof_sha256=identity,
     )

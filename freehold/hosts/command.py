@@ -51,7 +51,7 @@ class Command:
 
     def redact(self, text: str) -> str:
         """`text` with every secret of this command masked."""
-        for secret in self.secrets:
+        for secret in filter(None, self.secrets):
             text = text.replace(secret, "[secret]")
         return text
 

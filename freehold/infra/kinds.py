@@ -10,7 +10,7 @@ from freehold.facts.file import FileFacts
 from freehold.facts.fileset import FileSetFacts
 from freehold.facts.unit import UnitFacts
 from freehold.hosts.host import Host
-from freehold.infra.values import Properties
+from freehold.infra.values import Properties, has_unknown
 from freehold.plan.box import Box
 from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
@@ -28,6 +28,8 @@ class ResourceKind(ABC):
     type_name: ClassVar[str]
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     """Inputs whose change makes another resource of it."""
+    told_after: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that an update changes to what cannot be known before."""
 
     @abstractmethod
     def id(self, inputs: Properties) -> str:
@@ -40,6 +42,10 @@ class ResourceKind(ABC):
     @abstractmethod
     def found(self, inputs: Properties, facts: Any, host: Host) -> Properties | None:
         """The inputs as they are on the box now; None where the thing is proven absent."""
+
+    def is_known(self, inputs: Properties) -> bool:
+        """Whether `item` can be made of `inputs`, of which some are known only after an update."""
+        return not has_unknown(inputs)
 
     def outputs(self, inputs: Properties, facts: Any, host: Host) -> Properties:  # noqa: ARG002
         """All properties, those that only the box knows among them."""
@@ -90,9 +96,11 @@ class FileKind(ResourceKind):
 
 class FileSetKind(ResourceKind):
     """`set` (its name), `entry`, `digest`, `files` by path, and `missing` (wanted empty): the
-    paths that are not proven on the box. One type for each Kind."""
+    paths that are not proven on the box. `proof` out: another after each sync. One type for each
+    Kind."""
 
     replaced_by = frozenset({"digest", "set"})
+    told_after = frozenset({"proof"})
 
     def __init__(self, kind: Kind, type_name: str) -> None:
         self._kind = kind
@@ -105,9 +113,12 @@ class FileSetKind(ResourceKind):
         return FileSet(self._manifest(inputs))
 
     def found(self, inputs: Properties, facts: FileSetFacts, host: Host) -> Properties | None:  # noqa: ARG002
-        if not facts.proven:
+        if not facts.is_there:
             return None
         return {**inputs, "missing": sorted(set(inputs["files"]) - facts.proven)}
+
+    def outputs(self, inputs: Properties, facts: FileSetFacts, host: Host) -> Properties:  # noqa: ARG002
+        return {**inputs, "proof": facts.proof_sha256}
 
     def _manifest(self, inputs: Properties) -> Manifest:
         files = tuple(
@@ -128,6 +139,9 @@ class ServiceKind(ResourceKind):
 
     def item(self, inputs: Properties) -> Item:
         return Unit(inputs["unit"], tuple(sorted(inputs["restart_on"])), inputs["port"])
+
+    def is_known(self, inputs: Properties) -> bool:
+        return not has_unknown({**inputs, "restart_on": sorted(inputs["restart_on"])})
 
     def found(self, inputs: Properties, facts: UnitFacts, host: Host) -> Properties | None:
         if facts.load_state == "not-found" and not facts.is_running:

@@ -12,7 +12,7 @@ from freehold.errors import FreeholdError
 from freehold.infra.engine_log import EngineLog, SyncProgress
 from freehold.infra.kinds import ResourceKind, ServiceKind
 from freehold.infra.sessions import Session, Sessions
-from freehold.infra.values import Properties, has_unknown
+from freehold.infra.values import UNKNOWN, Properties
 from freehold.plan.steps import Plan, SyncFileSet, describe
 from freehold.service.ready import wait_ready
 from freehold.weights.store import Store
@@ -70,13 +70,14 @@ class BoxResource:
 
     def preview(self, urn: str, inputs: Properties) -> Properties:
         """Asks the box whether it would do: PlanError says already now what `up` would."""
-        if has_unknown(inputs):
+        if not self._kind.is_known(inputs):
             return inputs
         session, item = self._session(inputs), self._kind.item(inputs)
         facts = session.look(item)
         steps = plan(session.host, [item], [facts])
         self._log.status(urn, "; ".join(map(describe, steps)))
-        return self._kind.outputs(inputs, facts, session.host)
+        told_after = self._kind.told_after if steps else ()
+        return self._kind.outputs(inputs, facts, session.host) | dict.fromkeys(told_after, UNKNOWN)
 
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Whatever of it is there already is kept: a create that was killed is created again."""

@@ -49,7 +49,13 @@ class NodeComponent(pulumi.ComponentResource):
 
         unit_text = pulumi.Output.all(cores=box.cores, has_nvidia=box.has_nvidia).apply(render)
         unit = File(where, UNIT_PATH, unit_text, on_box)
-        restart_on = {UNIT_PATH: unit_text.apply(_sha256), KEY_PATH: key_text.apply(_sha256)}
+        restart_on = {
+            UNIT_PATH: unit_text.apply(_sha256),
+            KEY_PATH: key_text.apply(_sha256),
+            # Files that came again after the start: the server has the old ones open.
+            chosen.engine.node_proof: engine.proof,
+            chosen.weights.node_proof: weights.proof,
+        }
         props = {
             "unit": UNIT,
             "port": server.port,

@@ -61,12 +61,14 @@ class Box(pulumi.CustomResource):
 class FileSet(pulumi.CustomResource):
     """Weights or an engine build on a box."""
 
+    proof: pulumi.Output[str]
+
     def __init__(
         self, where: Mapping[str, str], manifest: Manifest, opts: pulumi.ResourceOptions
     ) -> None:
         what = "Weights" if manifest.kind is Kind.WEIGHTS else "Engine"
         files = {file.path: file.identity for file in manifest.files}
-        props = {
+        props: dict[str, Any] = {
             **where,
             "set": manifest.name,
             "entry": manifest.entry,
@@ -74,6 +76,7 @@ class FileSet(pulumi.CustomResource):
             "size_bytes": manifest.size_bytes,
             "files": files,
             "missing": [],
+            "proof": None,
         }
         super().__init__(f"freehold:box:{what}", f"{where['node']}-{what.lower()}", props, opts)
 

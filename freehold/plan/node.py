@@ -26,8 +26,14 @@ def node_items(
         FileSet(chosen.engine),
         FileSet(chosen.weights),
         File(UNIT_PATH, unit.encode()),
-        Unit(UNIT, (UNIT_PATH, KEY_PATH), node.server.port),
+        node_unit(node, chosen),
     ]
     if api_key is not None:
         items.insert(3, File(KEY_PATH, f"{api_key}\n".encode(), "0600", is_secret=True))
     return tuple(items)
+
+
+def node_unit(node: Node, chosen: Chosen) -> Unit:
+    """The server's unit, with all that its process must not be older than."""
+    watched = (UNIT_PATH, KEY_PATH, chosen.engine.node_proof, chosen.weights.node_proof)
+    return Unit(UNIT, watched, node.server.port)

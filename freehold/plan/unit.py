@@ -41,7 +41,8 @@ class Unit:
         controller that was killed between a write and its restart loses nothing."""
         self.require_port(place, found)
         steps: list[Step] = []
-        if found.needs_daemon_reload:
+        # A unit that ran without its file is remembered as broken, also when the file is back.
+        if found.needs_daemon_reload or found.load_state != "loaded":
             steps.append(ReloadUnits())
         if not found.is_enabled:
             steps.append(EnableUnit(self.name))

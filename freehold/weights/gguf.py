@@ -5,6 +5,8 @@ Format: ggml/docs/gguf.md of llama.cpp, versions 2 and 3. Only the header's byte
 
 from __future__ import annotations
 
+import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from freehold.errors import FreeholdError
 
 MAGIC = b"GGUF"
 _ALIGNMENT = 32
-_LENGTH_MAX = 1 << 30  # no string or array of a header is longer: past this it is not a header
+_HEADER_BYTES_MAX = 64 << 20  # the longest known, with their vocabularies, take a quarter of it
+_DIMENSIONS_MAX = 4  # GGML_MAX_DIMS
 
 # struct format of each scalar value type, by its number in the file
 _SCALARS = {
@@ -83,6 +86,7 @@ def require_whole(path: Path) -> GgufHeader:
 class _Reader:
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file, self._path = file, path
+        self._size = os.fstat(file.fileno()).st_size
 
     def header(self) -> GgufHeader:
         magic = self._file.read(4)
@@ -99,7 +103,9 @@ class _Reader:
             key = self._string()
             metadata[key] = self._value(self._scalar(4))
         ends = [self._tensor_end() for _ in range(tensor_count)]
-        alignment = int(metadata.get("general.alignment", _ALIGNMENT)) or _ALIGNMENT
+        alignment = metadata.get("general.alignment", _ALIGNMENT)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise self._wrong(f"an alignment of {alignment!r}")
         start = -(-self._file.tell() // alignment) * alignment
         known = [end for end in ends if end is not None]
         size = start + max(known, default=0) if len(known) == len(ends) else None
@@ -108,9 +114,10 @@ class _Reader:
     def _tensor_end(self) -> int | None:
         """Where the tensor's data end, in bytes from the first tensor's."""
         self._string()
-        elements = 1
-        for _ in range(self._scalar(4)):
-            elements *= self._scalar(10)
+        dimensions = self._scalar(4)
+        if dimensions > _DIMENSIONS_MAX:
+            raise self._wrong(f"a tensor of {dimensions} dimensions")
+        elements = math.prod(self._scalar(10) for _ in range(dimensions))
         kind, offset = self._scalar(4), self._scalar(10)
         if kind not in _BLOCKS:
             return None
@@ -122,37 +129,34 @@ class _Reader:
             return self._string()
         if kind != _ARRAY:
             return self._scalar(kind)
-        inner, length = self._scalar(4), self._length()
+        inner, length = self._scalar(4), self._scalar(10)
         if inner in _SCALARS:
             self._bytes(struct.calcsize(_SCALARS[inner]) * length)
-        else:
+        elif inner == _STRING:
             for _ in range(length):
-                self._value(inner)
+                self._string()
+        else:
+            raise self._wrong(f"an array of the value type {inner}")
         return length
 
     def _scalar(self, kind: int) -> Any:
         form = _SCALARS.get(kind)
         if form is None:
-            raise GgufError.of(str(self._path), f"expected a known value type, found {kind}")
+            raise self._wrong(f"the value type {kind}")
         return struct.unpack(form, self._bytes(struct.calcsize(form)))[0]
 
     def _string(self) -> str:
-        return self._bytes(self._length()).decode("utf-8", "replace")
-
-    def _length(self) -> int:
-        length = int(self._scalar(10))
-        if length > _LENGTH_MAX:
-            raise GgufError.of(
-                str(self._path), f"expected a GGUF header, found a length of {length}"
-            )
-        return length
+        return self._bytes(self._scalar(10)).decode("utf-8", "replace")
 
     def _bytes(self, count: int) -> bytes:
-        data = self._file.read(count)
-        if len(data) < count:
-            raise GgufError.of(
-                str(self._path),
-                "the file ends inside its header: it is cut short",
-                "fetch it again",
-            )
-        return data
+        # Before anything is read: a length that is not one would ask for gigabytes.
+        end = self._file.tell() + count
+        if end > self._size:
+            raise self._wrong(f"{self._size} bytes, which its header exceeds: it is cut short")
+        if end > _HEADER_BYTES_MAX:
+            raise self._wrong(f"a header of more than {_HEADER_BYTES_MAX} bytes")
+        return self._file.read(count)
+
+    def _wrong(self, found: str) -> GgufError:
+        message = f"expected a whole GGUF file, found {found}"
+        return GgufError.of(str(self._path), message, "fetch it again")

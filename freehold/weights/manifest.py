@@ -14,6 +14,7 @@ from typing import Any
 
 _PATH = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+PROOF = ".freehold-proof"  # in the set's folder: `sha256 size mtime inode path` a line, at arrival
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -98,6 +99,11 @@ class Manifest:
         return f"/var/lib/freehold/{self.kind}/{self.name}-{self.digest[:12]}"
 
     @property
+    def node_proof(self) -> str:
+        """The absolute path of what was written on a node when the set had arrived whole."""
+        return f"{self.node_folder}/{PROOF}"
+
+    @property
     def node_entry(self) -> str:
         """The absolute path of `entry` on a node."""
         return f"{self.node_folder}/{self.entry}"
@@ -115,6 +121,16 @@ class Manifest:
             return cls(kind=Kind(known.pop("kind")), files=files, **known)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(str(error)) from None
+
+
+def is_name(text: str) -> bool:
+    """Whether a set may be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_path(text: str) -> bool:
+    """Whether a file of a set may have this path."""
+    return _PATH.fullmatch(text) is not None
 
 
 def _require(what: str, text: Any, form: re.Pattern[str]) -> None:

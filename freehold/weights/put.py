@@ -11,7 +11,7 @@ from pathlib import Path
 
 from freehold.errors import FreeholdError, Problem
 from freehold.weights.gguf import GgufError, GgufHeader, require_whole
-from freehold.weights.manifest import Kind, Manifest
+from freehold.weights.manifest import FileEntry, Kind, Manifest, is_name, is_path
 from freehold.weights.store import FolderStore
 
 ENGINE_ENTRY = "llama-server"
@@ -33,9 +33,10 @@ def put_weights(
     shards = [source] if source.is_file() else sorted(source.rglob("*.gguf"))
     if not shards:
         raise PutError.of(str(source), "expected a GGUF file, or a folder with some; found none")
-    header = _require_whole(shards)
     folder = source.parent if source.is_file() else source
-    files = tuple(store.add(s, s.relative_to(folder).as_posix(), on_bytes) for s in shards)
+    _require_names(name, folder, shards)
+    header = _require_whole(shards)
+    files = _add(store, folder, shards, on_bytes)
     files = tuple(dataclasses.replace(file, executable=False) for file in files)
     known = {
         "architecture": header.architecture,
@@ -63,9 +64,10 @@ def put_engine(
     entry = source / ENGINE_ENTRY
     if not entry.is_file():
         raise PutError.of(str(source), f"expected a folder with {ENGINE_ENTRY}, found none in it")
-    help_text = _ask_help(entry)
     paths = sorted(path for path in source.rglob("*") if path.is_file())
-    files = tuple(store.add(p, p.relative_to(source).as_posix(), on_bytes) for p in paths)
+    _require_names(name, source, paths)
+    help_text = _ask_help(entry)
+    files = _add(store, source, paths, on_bytes)
     files = tuple(
         dataclasses.replace(file, executable=True) if file.path == ENGINE_ENTRY else file
         for file in files
@@ -82,6 +84,27 @@ def put_engine(
     return manifest
 
 
+def _add(
+    store: FolderStore, folder: Path, paths: list[Path], on_bytes: Callable[[int], None]
+) -> tuple[FileEntry, ...]:
+    return tuple(store.add(p, p.relative_to(folder).as_posix(), on_bytes) for p in paths)
+
+
+def _require_names(name: str, folder: Path, paths: list[Path]) -> None:
+    """Before anything large is copied."""
+    problems = []
+    if not is_name(name):
+        what = 'a name of a-z, 0-9, ".", "_" and "-" that starts with a letter or digit'
+        problems.append(Problem("--name", f'expected {what}, got "{name}"'))
+    problems += [
+        Problem(str(path), 'expected a path of letters, digits, ".", "_", "+" and "-"', "rename it")
+        for path in paths
+        if not is_path(path.relative_to(folder).as_posix())
+    ]
+    if problems:
+        raise PutError(problems)
+
+
 def _require_whole(shards: list[Path]) -> GgufHeader:
     headers: list[GgufHeader] = []
     problems: list[Problem] = []
@@ -90,7 +113,7 @@ def _require_whole(shards: list[Path]) -> GgufHeader:
             headers.append(require_whole(shard))
         except GgufError as error:
             problems += error.problems
-    declared = int(headers[0].metadata.get("split.count", 1)) if headers else 1
+    declared = headers[0].metadata.get("split.count", 1) if headers else 1
     if not problems and declared != len(shards):
         problems.append(
             Problem(

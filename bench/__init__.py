@@ -1,0 +1,1 @@
+"""`make bench`: what an `up` and a converge cost, beside an empty program and other tools."""

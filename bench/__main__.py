@@ -1,0 +1,101 @@
+"""Measure, and print what came out: `python -m bench [--runs N] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.converge import Converging
+from bench.project import empty_project, environment, real_project
+from bench.report import Comparison, Report
+from bench.up import nothing_to_change, until_first_token
+from demo.parts import fill_store
+from freehold import lab
+from freehold.errors import FreeholdError
+
+BOXES = 4
+UP_GOALS = {"an empty program": 1.5}
+CONVERGE_GOALS = {"pyinfra": 0.35, "ansible": 0.1}
+
+console = Console(stderr=True, highlight=False)
+
+
+def main() -> int:
+    """The exit code: 0 whether goals are met or missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="of each command (default: 5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: everything is removed
+    report = Report(options.runs)
+    try:
+        reason = lab.unsupported()
+        if reason is not None:
+            raise FreeholdError.of("bench", f"lab boxes cannot run on this machine: {reason}")
+        with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
+            measure_up(report, Path(folder))
+            measure_converge(report, Path(folder))
+    except FreeholdError as error:
+        console.print(f"\n{error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nstopped; boxes and temporary files are gone")
+        return 130
+    report.show()
+    if options.json:
+        report.write(options.json)
+    return 0
+
+
+def measure_up(report: Report, folder: Path) -> None:
+    """On one bare box: the first `up`, and then those with nothing to change."""
+    store = folder / "store"
+    fill_store(store, say)
+    variables = environment(folder)
+    empty = empty_project(folder / "empty", variables)
+    say("starting a bare box")
+    with (
+        lab.temporary(1, lab.default_state_dir()) as boxes,
+        real_project(boxes, store, variables) as real,
+    ):
+        say("pulumi up until the first token")
+        report.first_token_s |= until_first_token(real)
+        say("pulumi up with nothing to change")
+        timings = nothing_to_change(real, empty, report.rounds)
+    others = {"an empty program": timings["empty"]}
+    what = "pulumi up, nothing to change"
+    report.comparisons.append(Comparison(what, timings["ours"], others, UP_GOALS))
+
+
+def measure_converge(report: Report, folder: Path) -> None:
+    """On boxes that have Python, because Ansible needs it there."""
+    say(f"starting {BOXES} boxes with Python")
+    state_dir = lab.default_state_dir()
+    with lab.temporary(BOXES, state_dir, packages=("python3",)) as boxes:
+        converging = Converging(boxes, folder, say)
+        converging.prepare()
+        for count in (1, BOXES):
+            where = f"{count} box" if count == 1 else f"{count} boxes"
+            cases = {
+                f"converge {where}, nothing to change": converging.nothing_to_change,
+                f"converge {where}, one changed file": converging.one_changed_file,
+            }
+            for what, case in cases.items():
+                say(what)
+                timings = case(count, report.rounds)
+                ours = timings.pop("ours")
+                report.comparisons.append(Comparison(what, ours, timings, CONVERGE_GOALS))
+
+
+def say(line: str) -> None:
+    """What goes on, on stderr: stdout is the report's."""
+    console.print(f"- {line}", markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What a person with root sees and does on a box, by their own hands."""
+
+from __future__ import annotations
+
+import subprocess
+
+from freehold import lab
+from freehold.hosts.host import Host, HostError
+from freehold.service.client import connect
+
+UNIT = "llama-server.service"
+
+
+def on(box: lab.Box, script: str) -> str:
+    """stdout of a shell script that root runs there; it must succeed."""
+    done = subprocess.run(
+        box.ssh_argv("sh -eu", user="root"),
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, f"{script}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def server_pid(box: lab.Box) -> int:
+    """The process of the server; 0 where none runs."""
+    return int(on(box, f"systemctl show -P MainPID {UNIT}"))
+
+
+def tree(box: lab.Box) -> str:
+    """Every file of /etc and /var/lib with its mode, owner and content, as one listing.
+
+    Without what systemd itself keeps there while the box runs.
+    """
+    return on(
+        box,
+        "cd /; find etc var/lib -path var/lib/systemd -prune -o -path var/lib/private -prune -o "
+        "-printf '%M %u:%g %p %l\\n' | sort; "
+        "find etc var/lib -path var/lib/systemd -prune -o -type f -print0 | sort -z "
+        "| xargs -0 sha256sum",
+    )
+
+
+def is_served(host: Host, key: str) -> bool:
+    """Whether the model answers to that key; False where the key is refused."""
+    with connect(host, 8080) as client:
+        try:
+            return bool(client.first_token(key))
+        except HostError as error:
+            if "401" not in str(error):
+                raise
+            return False
+
+
+def starts(box: lab.Box) -> int:
+    """How often systemd has started the server since the box was made."""
+    script = f"journalctl -q -o cat --no-pager _PID=1 UNIT={UNIT} | grep -c '^Started' || true"
+    return int(on(box, script))
