@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench import peers
 from bench.converge import Converging
 from bench.project import empty_project, environment, real_project
 from bench.report import Comparison, Report
@@ -32,7 +34,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: everything is removed
-    report = Report(options.runs)
+    report = Report(options.runs, conditions())
     try:
         reason = lab.unsupported()
         if reason is not None:
@@ -90,6 +92,18 @@ def measure_converge(report: Report, folder: Path) -> None:
                 timings = case(count, report.rounds)
                 ours = timings.pop("ours")
                 report.comparisons.append(Comparison(what, ours, timings, CONVERGE_GOALS))
+
+
+def conditions() -> str:
+    """What a reader must know of how it was measured."""
+    tools = ", ".join(f"{name} {version}" for name, version in peers.versions().items())
+    return (
+        f"{os.cpu_count()} CPUs for this machine and its boxes together; whole processes, "
+        "connections begun anew, host keys verified.\n"
+        f"Beside: {tools} (pipelining, a fork a box, no facts gathered); 11 items: 9 files, a unit "
+        "enabled and running.\n"
+        "After each run the boxes are asked whether all is as wanted, and nothing else changed."
+    )
 
 
 def say(line: str) -> None:

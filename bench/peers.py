@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -33,6 +34,12 @@ def install(say: Callable[[str], None]) -> Path:
             _install_into(place)
             mark.touch()
     return place / "bin"
+
+
+def versions() -> dict[str, str]:
+    """The locked version of each tool that is compared with."""
+    found = re.findall(r"^(pyinfra|ansible-core)==(\S+)", LOCK.read_text(), re.MULTILINE)
+    return dict(found)
 
 
 def _install_into(place: Path) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench.measure import Timing
 
-WIDTH = 118  # of plain text: wide enough for one line a row
+WIDTH = 140  # of plain text: wide enough for one line a row
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Report:
     """Filled as the bench goes on."""
 
     rounds: int
+    conditions: str
     comparisons: list[Comparison] = field(default_factory=list)
     first_token_s: dict[str, float] = field(default_factory=dict)
 
@@ -46,7 +47,8 @@ class Report:
         if not console.is_terminal:
             console = Console(highlight=False, width=WIDTH)
         frame = box.SIMPLE if console.is_terminal else None
-        runs = f"median (fastest-slowest) of {self.rounds} runs, in turns"
+        console.print(self.conditions)
+        runs = f"\nmedian (fastest-slowest) of {self.rounds} runs each, in turns"
         console.print(self._compared(Table(title=runs, box=frame, title_justify="left")))
         if self.first_token_s:
             title = "\npulumi up on a bare box until the first token, one run"
@@ -56,20 +58,21 @@ class Report:
         """Every sample, for those who want to compare another day."""
         told = {
             "machine": {"cpus": os.cpu_count(), "system": platform.platform()},
+            "conditions": self.conditions,
             "comparisons": [_plain(some) for some in self.comparisons],
             "first_token_s": self.first_token_s,
         }
         path.write_text(json.dumps(told, indent=2) + "\n")
 
     def _compared(self, table: Table) -> Table:
-        for name in ("what", "ours", "beside", "", "ratio", "goal", ""):
+        for name in ("what", "ours", "beside", "took", "ratio", "goal", ""):
             table.add_column(name, justify="right" if name in ("ratio", "goal") else "left")
         for some in self.comparisons:
             what, ours = some.what, str(some.ours)
             for name, timing in some.others.items():
                 ratio, goal = some.ratio(name), some.goals[name]
                 verdict = "[green]met[/]" if ratio <= goal else "[red]missed[/]"
-                row = (what, ours, name, str(timing), f"{ratio:.2f}x", f"{goal:g}x", verdict)
+                row = (what, ours, name, str(timing), f"{ratio:.2f}x", f"<= {goal:g}x", verdict)
                 table.add_row(*row)
                 what = ours = ""
         return table

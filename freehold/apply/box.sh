@@ -19,8 +19,8 @@ begin() { printf '\036%s\n' "$1"; }
 # remember PATH: keep what is there now, once, so that `restore` can put it back.
 remember() ( # a subshell: `parent` is its own in each call
   if [ -e "$found$1" ] || [ -e "$found$1.none" ]; then exit 0; fi
-  mkdir -p -m 700 "$fh" "$found"
-  chmod 755 "$fh"
+  mkdir -p "$fh"
+  [ -d "$found" ] || mkdir -m 700 "$found"
   parent=$(dirname "$1")
   if [ ! -d "$parent" ]; then
     remember "$parent"
@@ -38,7 +38,7 @@ remember() ( # a subshell: `parent` is its own in each call
 # place PATH MODE, content on stdin in base64: written aside, flushed, renamed.
 place() {
   remember "$1"
-  [ -d "$(dirname "$1")" ] || mkdir -p -m 755 "$(dirname "$1")"
+  [ -d "$(dirname "$1")" ] || mkdir -p "$(dirname "$1")"
   rm -f "$1.freehold"
   (umask 077 && base64 -d >"$1.freehold")
   chown root:root "$1.freehold"

@@ -12,7 +12,7 @@ sum() {
 # looked through like one that never arrived whole.
 keep() {
   mkdir -p "$1.partial"
-  cd "$1.partial"
+  cd "$1.partial" || exit
   while read -r wanted path; do
     if [ ! -f "$path" ] && [ -f "$1/$path" ]; then
       mkdir -p "$(dirname "$path")"
@@ -26,7 +26,7 @@ keep() {
 # receive FOLDER PROOF LINES, a tar stream on stdin: unpack, prove each file by its hash, rename.
 receive() {
   mkdir -p "$1.partial"
-  cd "$1.partial"
+  cd "$1.partial" || exit
   tar -x -f - --no-same-owner --unlink-first
   rm -f "$2" "$2.tmp"
   while read -r wanted path; do

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from freehold.apply.converge import Progress, converge, plan, remove
+from freehold.apply.script import run_steps
 from freehold.errors import FreeholdError
 from freehold.infra.engine_log import EngineLog, SyncProgress
 from freehold.infra.kinds import ResourceKind, ServiceKind
@@ -98,10 +99,13 @@ class BoxResource:
         todo = plan(session.host, [item], [session.look(item)])
         try:
             with self._sessions.changing(session) as host:
+                if isinstance(self._kind, ServiceKind):
+                    # A server that crashes is told by its journal, not by steps left to do.
+                    if todo:
+                        run_steps(host, todo)
+                    self._wait_ready(session, urn, inputs)
                 if todo:
                     converge(host, [item], self._open_store(), self._progress(urn, todo))
-                if isinstance(self._kind, ServiceKind):
-                    self._wait_ready(session, urn, inputs)
         except FreeholdError as error:
             raise PartialError(error, self._kind.id(inputs), inputs) from error
         return self._kind.outputs(inputs, session.look(item), session.host)

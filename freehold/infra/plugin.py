@@ -7,7 +7,6 @@ import importlib.util
 import os
 import signal
 import sys
-import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
 
@@ -40,12 +39,14 @@ def main() -> None:
     server.start()
     print(port, flush=True)  # the protocol: the first line of stdout is the port
 
-    ended = threading.Event()
+    # A pipe, because several signals may come at once: setting an Event in a handler that
+    # interrupts its own waiter, or another handler, waits for ever.
+    ended, end = os.pipe()
     # The engine calls Cancel and then sends SIGINT, to this process's own group: a person's Ctrl-C
     # reaches the engine alone. SIGTERM comes when the engine was killed.
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: ended.set())
-    ended.wait()
+        signal.signal(ending, lambda *_: os.write(end, b"."))
+    os.read(ended, 1)
     servicer.close()
     os._exit(0)  # calls that still wait for a box have nobody left to answer to
 

@@ -49,6 +49,8 @@ class Unit:
         stale = [path for path in self.watched if found.is_stale(path)]
         if not found.is_running:
             steps.append(StartUnit(self.name, f"it is {found.active_state}"))
+        elif found.is_between_restarts:
+            steps.append(StartUnit(self.name, "it crashed"))
         elif stale:
             steps.append(RestartUnit(self.name, f"older than {', '.join(stale)}"))
         return tuple(steps)

@@ -18,6 +18,7 @@ from freehold.errors import FreeholdError
 MAGIC = b"GGUF"
 _ALIGNMENT = 32
 _HEADER_BYTES_MAX = 64 << 20  # the longest known, with their vocabularies, take a quarter of it
+_COUNT_MAX = 1 << 21  # of pairs, tensors or strings; a vocabulary has up to 2^19 with its merges
 _DIMENSIONS_MAX = 4  # GGML_MAX_DIMS
 
 # struct format of each scalar value type, by its number in the file
@@ -97,7 +98,7 @@ class _Reader:
         version = self._scalar(4)
         if version not in (2, 3):
             raise GgufError.of(str(self._path), f"expected GGUF version 2 or 3, found {version}")
-        tensor_count, pair_count = self._scalar(10), self._scalar(10)
+        tensor_count, pair_count = self._count(), self._count()
         metadata = {}
         for _ in range(pair_count):
             key = self._string()
@@ -129,15 +130,23 @@ class _Reader:
             return self._string()
         if kind != _ARRAY:
             return self._scalar(kind)
-        inner, length = self._scalar(4), self._scalar(10)
+        inner = self._scalar(4)
         if inner in _SCALARS:
+            length = self._scalar(10)
             self._bytes(struct.calcsize(_SCALARS[inner]) * length)
-        elif inner == _STRING:
-            for _ in range(length):
-                self._string()
-        else:
+            return length
+        if inner != _STRING:
             raise self._wrong(f"an array of the value type {inner}")
+        length = self._count()
+        for _ in range(length):
+            self._string()
         return length
+
+    def _count(self) -> int:
+        count = int(self._scalar(10))
+        if count > _COUNT_MAX:
+            raise self._wrong(f"a header that counts to {count}")
+        return count
 
     def _scalar(self, kind: int) -> Any:
         form = _SCALARS.get(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ from freehold.errors import FreeholdError, Problem
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 
 CHUNK_BYTES = 4 << 20
+ABANDONED_AFTER_S = 86_400  # a file that is being added is written to all the time
 
 
 class StoreError(FreeholdError):
@@ -105,6 +107,7 @@ class FolderStore:
         """
         blobs = self._folder / "blobs"
         blobs.mkdir(exist_ok=True)
+        _sweep(blobs)
         digest, size = hashlib.sha256(), 0
         descriptor, name = tempfile.mkstemp(prefix=".adding-", dir=blobs)
         partial = Path(name)
@@ -138,6 +141,13 @@ class FolderStore:
 
     def _blob(self, sha256: str) -> Path:
         return self._folder / "blobs" / sha256[:2] / sha256
+
+
+def _sweep(blobs: Path) -> None:
+    """Remove what an `add` that was killed left long ago."""
+    for partial in blobs.glob(".adding-*"):
+        if time.time() - partial.stat().st_mtime > ABANDONED_AFTER_S:
+            partial.unlink(missing_ok=True)
 
 
 def verify(store: Store, manifest: Manifest, on_bytes: Callable[[int], None]) -> None:

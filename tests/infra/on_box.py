@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 
 from freehold import lab
 from freehold.hosts.host import Host, HostError
+from freehold.lab.root import run_as_root
 from freehold.service.client import connect
 
 UNIT = "llama-server.service"
@@ -33,13 +36,14 @@ def server_pid(box: lab.Box) -> int:
 def tree(box: lab.Box) -> str:
     """Every file of /etc and /var/lib with its mode, owner and content, as one listing.
 
-    Without what systemd itself keeps there while the box runs.
+    Without what systemd itself keeps there while the box runs, and the content of proofs of
+    arrival, which have their time in them.
     """
     return on(
         box,
         "cd /; find etc var/lib -path var/lib/systemd -prune -o -path var/lib/private -prune -o "
         "-printf '%M %u:%g %p %l\\n' | sort; "
-        "find etc var/lib -path var/lib/systemd -prune -o -type f -print0 | sort -z "
+        "find etc var/lib -path var/lib/systemd -prune -o -type f ! -name .freehold-proof -print0 | sort -z "
         "| xargs -0 sha256sum",
     )
 
@@ -59,3 +63,14 @@ def starts(box: lab.Box) -> int:
     """How often systemd has started the server since the box was made."""
     script = f"journalctl -q -o cat --no-pager _PID=1 UNIT={UNIT} | grep -c '^Started' || true"
     return int(on(box, script))
+
+
+@contextlib.contextmanager
+def slowed(box: lab.Box, rate: str = "160mbit") -> Iterator[None]:
+    """The box's cable carries less for the length of a `with` block."""
+    shape = ["tc", "qdisc", "replace", "dev", box.cable, "root", "tbf"]
+    run_as_root(box.name, *shape, "rate", rate, "burst", "256kb", "latency", "100ms")
+    try:
+        yield
+    finally:
+        run_as_root(box.name, "tc", "qdisc", "del", "dev", box.cable, "root")

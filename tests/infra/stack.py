@@ -67,11 +67,13 @@ class Running:
     def __init__(self, argv: list[str], env: Mapping[str, str], log: Path) -> None:
         self._log, self._events = log, log.with_suffix(".events")
         self._began = time.monotonic()
+        # In the environment of every process that this run started, and in no other.
+        self._mark = f"FREEHOLD_TEST_RUN={log}\0".encode()
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 ["pulumi", *argv, "--event-log", str(self._events)],
                 cwd=ROOT,
-                env=env,
+                env={**env, "FREEHOLD_TEST_RUN": str(log)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -111,6 +113,24 @@ class Running:
         """SIGKILL to the engine's own process, and to nothing else."""
         self.process.kill()
         self.process.wait()
+
+    def left(self) -> dict[int, str]:
+        """The processes of this run that still are, but the engine's own language host.
+
+        That one, an orphan, changes nothing and looks for its engine every few minutes: it is
+        ended here.
+        """
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self._mark not in (folder / "environ").read_bytes():
+                    continue
+                argv = (folder / "cmdline").read_text().replace("\0", " ")
+                if "pulumi-language-python" in argv and self.process.poll() is not None:
+                    os.kill(int(folder.name), signal.SIGTERM)
+                elif int(folder.name) != self.process.pid:
+                    found[int(folder.name)] = argv
+        return found
 
 
 class Stack:

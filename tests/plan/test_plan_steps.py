@@ -110,7 +110,7 @@ STEPS: dict[str, tuple[Item, Any, Plan]] = {
     "a unit that waits before its next start": (
         UNIT,
         but(STOPPED, active_state="activating", sub_state="auto-restart"),
-        (),
+        (StartUnit("u.service", "it crashed"),),
     ),
 }
 

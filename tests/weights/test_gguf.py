@@ -85,6 +85,7 @@ BAD = {
     "a key of a gigabyte": b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 2**30),
     "an array of 2^64 - 1 doubles": header([text("a") + struct.pack("<IIQ", 9, 12, 2**64 - 1)], []),
     "an array of a billion strings": header([text("a") + struct.pack("<IIQ", 9, 8, 10**9)], []),
+    "an array of a million strings": header([text("a") + struct.pack("<IIQ", 9, 8, 10**6)], []),
     "arrays in arrays": header([text("a") + struct.pack("<IIQ", 9, 9, 1) * 9999], []),
     "an unknown value type": header([text("a") + struct.pack("<I", 99)], []),
     "a tensor of 2^32 - 1 dimensions": header([], [text("t") + struct.pack("<I", 2**32 - 1)]),
@@ -109,17 +110,21 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path, what: str) -> None:
 
 
 def test_lengths_in_a_huge_file_cost_neither_memory_nor_time(tmp_path: Path) -> None:
-    """The file is as long as the lengths say, so only their absurdity can stop the reader."""
+    """The file is as long as its lengths say, so only their absurdity can stop the reader."""
     began_s, before_kib = time.monotonic(), peak_memory_kib()
     for what in ("a key of a gigabyte", "an array of a billion strings"):
-        path = written(tmp_path, BAD[what])
-        with path.open("r+b") as file:
-            file.truncate(64 << 30)  # sparse
-        with pytest.raises(GgufError, match="a header of more than"):
-            read_header(path)
-        path.unlink()
-    assert time.monotonic() - began_s < 20
+        with pytest.raises(GgufError, match=r"a header (of more than|that counts to)"):
+            read_header(huge(tmp_path, what))
+    assert read_header(huge(tmp_path, "an array of a million strings")).metadata == {"a": 10**6}
+    assert time.monotonic() - began_s < 10
     assert peak_memory_kib() - before_kib < 200 << 10
+
+
+def huge(tmp_path: Path, what: str) -> Path:
+    path = written(tmp_path, BAD[what])
+    with path.open("r+b") as file:
+        file.truncate(64 << 30)  # sparse: it takes no room
+    return path
 
 
 def peak_memory_kib() -> int:
@@ -127,7 +132,7 @@ def peak_memory_kib() -> int:
 
 
 def test_random_damage_never_gives_anything_but_an_answer_or_a_gguf_error(tmp_path: Path) -> None:
-    chance = random.Random(3)
+    chance = random.Random(3)  # noqa: S311 - the same damage each time
     good = write_model(tmp_path / "good.gguf", general_name="x", general_alignment=32).read_bytes()
     path, refused = tmp_path / "m.gguf", 0
     for _ in range(3000):
@@ -143,7 +148,7 @@ def test_random_damage_never_gives_anything_but_an_answer_or_a_gguf_error(tmp_pa
 
 
 def test_random_bytes_are_never_a_header(tmp_path: Path) -> None:
-    chance = random.Random(4)
+    chance = random.Random(4)  # noqa: S311 - the same bytes each time
     for size in range(1000):
         with pytest.raises(GgufError):
             read_header(written(tmp_path, b"GGUF\x03\0\0\0" + chance.randbytes(size)))

@@ -1,0 +1,100 @@
+"""The engine, the provider or the person ends an `up` in the middle; the next one goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from freehold import lab
+from tests.deadline import in_time
+from tests.infra.conftest import MakeStack
+from tests.infra.on_box import UNIT, on, server_pid, slowed
+from tests.infra.stack import Stack
+
+SETS = "var/lib/freehold"
+
+
+@pytest.fixture
+def never_up(make_stack: MakeStack, box: lab.Box) -> Iterator[Stack]:
+    """A stack that was never brought up, on a box where nothing lies."""
+    stack = make_stack()
+    yield stack
+    stack.pulumi("cancel", "--yes")
+    stack.destroy().must()
+    assert on(box, f"ls -A /{SETS} /etc/freehold 2>/dev/null || true") == ""
+
+
+def seen_on(box: lab.Box, pattern: str) -> Callable[[], bool]:
+    """Whether a file of that name is on the box's disk, seen from this machine."""
+    return lambda: any((box.folder / "upper").glob(pattern))
+
+
+MOMENTS = {
+    "the engine is syncing": f"{SETS}/engines/*.partial/libggml-vulkan.so.0",
+    "the weights are syncing": f"{SETS}/weights/*.partial/*.gguf",
+    "the unit's file was placed": f"etc/systemd/system/{UNIT}",
+    "the server was enabled": f"etc/systemd/system/multi-user.target.wants/{UNIT}",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_up_that_is_killed_while(never_up: Stack, box: lab.Box, moment: str) -> None:
+    with slowed(box):
+        running = never_up.start("up", "--yes", "--skip-preview")
+        running.until(seen_on(box, MOMENTS[moment]))
+        running.kill()
+        # No orphan goes on changing the box.
+        assert in_time(lambda: not running.left()), running.left()
+    assert_nothing_half_has_its_final_name(box)
+    assert "pulumi cancel" in never_up.up().must(255).text
+    never_up.pulumi("cancel", "--yes")
+    never_up.up().must()
+    assert server_pid(box)
+    assert on(box, f"ls /{SETS}/engines /{SETS}/weights").count("partial") == 0
+
+
+def test_a_provider_that_is_killed_fails_the_up_and_the_next_one_goes_on(
+    never_up: Stack, box: lab.Box
+) -> None:
+    with slowed(box):
+        running = never_up.start("up", "--yes", "--skip-preview")
+        running.until(seen_on(box, MOMENTS["the weights are syncing"]))
+        (provider,) = [
+            pid for pid, argv in running.left().items() if "freehold.infra.plugin" in argv
+        ]
+        os.kill(provider, signal.SIGKILL)
+        running.end(30).must(255)
+    assert_nothing_half_has_its_final_name(box)
+    never_up.up().must()
+    assert server_pid(box)
+
+
+def test_ctrl_c_ends_cleanly_within_seconds_and_keeps_what_arrived(
+    never_up: Stack, box: lab.Box
+) -> None:
+    with slowed(box):
+        running = never_up.start("up", "--yes", "--skip-preview")
+        running.until(seen_on(box, MOMENTS["the weights are syncing"]))
+        running.interrupt()
+        ended = running.end(15)
+    assert ended.code != 0
+    assert "cancelled" in ended.text
+    assert in_time(lambda: not running.left()), running.left()
+    assert_nothing_half_has_its_final_name(box)
+    assert "one-engine" in never_up.resources()
+    assert "one-engine" not in never_up.up().must().changes
+
+
+def assert_nothing_half_has_its_final_name(box: lab.Box) -> None:
+    """Whatever lies under its final name came whole: its proof was written last."""
+    listed = on(
+        box,
+        f"for set in /{SETS}/engines/* /{SETS}/weights/*; do "
+        'case $set in *.partial|*"*") continue;; esac; cd "$set"; '
+        "sed 's/^\\([0-9a-f]*\\) [^ ]* [^ ]* [^ ]* /\\1  /' .freehold-proof | sha256sum -c --quiet; "
+        "done; systemd-analyze verify /etc/systemd/system/llama-server.service 2>/dev/null || true",
+    )
+    assert listed == ""

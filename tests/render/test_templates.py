@@ -1,0 +1,54 @@
+"""Templates and shell: strict, in the target's own tree, and clean to shellcheck."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import jinja2
+import pytest
+from jinja2 import meta
+
+from freehold.render import paths
+from freehold.render.service import ServiceContext
+from freehold.render.templates import TEMPLATES, render
+
+SCRIPTS = sorted((TEMPLATES.parent / "freehold/apply").glob("*.sh"))
+
+
+@dataclass(frozen=True)
+class Empty:
+    """A context without anything."""
+
+
+def test_a_name_that_the_context_lacks_raises() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="is undefined"):
+        render(paths.UNIT_PATH, Empty())
+
+
+def test_every_template_lies_where_its_file_lies_on_a_box() -> None:
+    files = [path for path in TEMPLATES.rglob("*") if path.is_file()]
+    targets = {f"/{path.relative_to(TEMPLATES)}" for path in files}
+    assert targets == {f"{paths.UNIT_PATH}.j2"}
+
+
+def test_a_template_uses_all_of_its_context_and_nothing_else() -> None:
+    source = (TEMPLATES / f"{paths.UNIT_PATH.lstrip('/')}.j2").read_text()
+    used = meta.find_undeclared_variables(jinja2.Environment().parse(source))  # noqa: S701
+    assert used == {field.name for field in fields(ServiceContext)}
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing_in_what_runs_on_a_box(script: Path) -> None:
+    done = subprocess.run(["shellcheck", str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_what_runs_on_a_box_is_posix_shell(script: Path) -> None:
+    done = subprocess.run(["sh", "-n", str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert script.read_text().startswith("#!/bin/sh\n")
