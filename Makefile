@@ -33,3 +33,4 @@ bench: ## Measure up and converge against other tools
 lock: ## Resolve the lock files again (needs uv; ARGS=--upgrade for newer packages)
 	$(UV_COMPILE) $(ARGS) --group dev --no-emit-package freehold pyproject.toml -o requirements.lock
 	cd tools/go && $(UV_COMPILE) $(ARGS) requirements.in -o requirements.lock
+	cd bench && $(UV_COMPILE) $(ARGS) requirements.in -o requirements.lock

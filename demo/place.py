@@ -27,6 +27,8 @@ def prepare() -> None:
     if not STACK_FILE.exists():
         shutil.copyfile(Path(__file__).with_name(STACK_FILE.name), STACK_FILE)
     lines = [f"export {name}={quote(value)}" for name, value in _variables().items()]
+    # A passphrase of the user's own would win over the demo's file.
+    lines.append("unset PULUMI_CONFIG_PASSPHRASE")
     lines.append(f"PATH={quote(str(ROOT / '.venv/bin'))}:$PATH")
     ENVIRONMENT.write_text("\n".join(["# For a shell on the demo: . .demo/env", *lines, ""]))
 
@@ -34,7 +36,8 @@ def prepare() -> None:
 def environment() -> dict[str, str]:
     """The environment of the demo's own commands."""
     path = f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **_variables(), "PATH": path}
+    own = {k: v for k, v in os.environ.items() if k != "PULUMI_CONFIG_PASSPHRASE"}
+    return {**own, **_variables(), "PATH": path}
 
 
 def _variables() -> dict[str, str]:

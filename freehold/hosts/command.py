@@ -40,8 +40,10 @@ class Command:
             return shlex.join(["exec", "sh", "-c", inner])
         become_root = (
             'if [ "$(id -u)" = 0 ]; then exec sh -c "$1"; fi; '
-            f"sudo -n true </dev/null || exit {NO_SUDO_EXIT}; "
-            'exec sudo -n -- sh -c "$1"'
+            'sudo -n -- sh -c "$1"; status=$?; '
+            # sudo's own refusal is a 1 too; it is asked again only then.
+            "if [ $status = 1 ] && ! sudo -n true </dev/null 2>/dev/null; "
+            f"then exit {NO_SUDO_EXIT}; fi; exit $status"
         )
         return shlex.join(["exec", "sh", "-c", become_root, "sh", inner])
 

@@ -30,6 +30,9 @@ class Host(Protocol):
     def address(self) -> str:
         """The host name or address that its clients reach it by."""
 
+    def connect(self) -> None:
+        """Open the connection that the first command would open. Raises UnreachableError."""
+
     def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
         """Run `command`, streaming `chunks` to its stdin where it takes input.
 

@@ -52,6 +52,10 @@ class SshHost:
         )
         return dict(line.split(" ", 1) for line in done.stdout.splitlines())["hostname"]
 
+    def connect(self) -> None:
+        """See Host.connect."""
+        self._connect()
+
     def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
         """See Host.run."""
         folder = self._connect()

@@ -13,9 +13,6 @@ KEY_BYTES = 32
 class ApiKey:
     """A resource without a box; its `value` is a secret output."""
 
-    type_name = "freehold:index:ApiKey"
-    replaced_by: frozenset[str] = frozenset()
-
     def preview(self, urn: str, inputs: Properties) -> Properties:  # noqa: ARG002
         """See Resource.preview."""
         return {**inputs, "value": UNKNOWN}

@@ -10,6 +10,7 @@ from freehold.facts.file import FileFacts
 from freehold.facts.fileset import FileSetFacts
 from freehold.facts.unit import UnitFacts
 from freehold.hosts.host import Host
+from freehold.infra import type_names
 from freehold.infra.values import Properties, has_unknown
 from freehold.plan.box import Box
 from freehold.plan.file import File
@@ -26,8 +27,6 @@ class ResourceKind(ABC):
     """One resource type. Every one has the inputs `node` (its name) and `ssh` (its destination)."""
 
     type_name: ClassVar[str]
-    replaced_by: ClassVar[frozenset[str]] = frozenset()
-    """Inputs whose change makes another resource of it."""
     told_after: ClassVar[frozenset[str]] = frozenset()
     """Outputs that an update changes to what cannot be known before."""
 
@@ -55,7 +54,7 @@ class ResourceKind(ABC):
 class BoxKind(ResourceKind):
     """`arch` in; what the box is, out."""
 
-    type_name = "freehold:box:Box"
+    type_name = type_names.BOX
 
     def id(self, inputs: Properties) -> str:
         return str(inputs["node"])
@@ -76,8 +75,7 @@ class BoxKind(ResourceKind):
 class FileKind(ResourceKind):
     """`path`, `content` (text), `mode`, `is_secret`."""
 
-    type_name = "freehold:box:File"
-    replaced_by = frozenset({"path"})
+    type_name = type_names.FILE
 
     def id(self, inputs: Properties) -> str:
         return f"{inputs['node']}:{inputs['path']}"
@@ -99,7 +97,6 @@ class FileSetKind(ResourceKind):
     paths that are not proven on the box. `proof` out: another after each sync. One type for each
     Kind."""
 
-    replaced_by = frozenset({"digest", "set"})
     told_after = frozenset({"proof"})
 
     def __init__(self, kind: Kind, type_name: str) -> None:
@@ -131,8 +128,7 @@ class ServiceKind(ResourceKind):
     """`unit`, `port`, `state` ("ready"), and in `restart_on` the SHA-256 by path of each
     file that the running server must have been started with."""
 
-    type_name = "freehold:box:Service"
-    replaced_by = frozenset({"unit"})
+    type_name = type_names.SERVICE
 
     def id(self, inputs: Properties) -> str:
         return f"{inputs['node']}:{inputs['unit']}"
@@ -161,7 +157,7 @@ def _started_with(facts: UnitFacts, path: str) -> str:
 KINDS: tuple[ResourceKind, ...] = (
     BoxKind(),
     FileKind(),
-    FileSetKind(Kind.ENGINE, "freehold:box:Engine"),
-    FileSetKind(Kind.WEIGHTS, "freehold:box:Weights"),
+    FileSetKind(Kind.ENGINE, type_names.ENGINE),
+    FileSetKind(Kind.WEIGHTS, type_names.WEIGHTS),
     ServiceKind(),
 )

@@ -12,19 +12,12 @@ from freehold.apply.script import run_steps
 from freehold.errors import FreeholdError
 from freehold.infra.engine_log import EngineLog, SyncProgress
 from freehold.infra.kinds import ResourceKind, ServiceKind
+from freehold.infra.partial_error import PartialError
 from freehold.infra.sessions import Session, Sessions
 from freehold.infra.values import UNKNOWN, Properties
 from freehold.plan.steps import Plan, SyncFileSet, describe
 from freehold.service.ready import wait_ready
 from freehold.weights.store import Store
-
-
-class PartialError(FreeholdError):
-    """Something was begun on a box and not ended: to be recorded, and gone on with next time."""
-
-    def __init__(self, error: FreeholdError, id: str, inputs: Properties) -> None:
-        super().__init__(error.problems)
-        self.id, self.inputs = id, inputs
 
 
 @dataclass(frozen=True)
@@ -37,8 +30,6 @@ class Found:
 
 class Resource(Protocol):
     """What the servicer asks of a resource type."""
-
-    replaced_by: frozenset[str]
 
     def preview(self, urn: str, inputs: Properties) -> Properties:
         """The outputs as far as they are known before an update."""
@@ -67,7 +58,6 @@ class BoxResource:
         log: EngineLog,
     ) -> None:
         self._kind, self._sessions, self._open_store, self._log = kind, sessions, open_store, log
-        self.replaced_by = kind.replaced_by
 
     def preview(self, urn: str, inputs: Properties) -> Properties:
         """Asks the box whether it would do: PlanError says already now what `up` would."""

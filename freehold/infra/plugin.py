@@ -59,10 +59,10 @@ def _bare_sdk() -> None:
     found = importlib.util.find_spec("pulumi")
     if found is None or not found.submodule_search_locations:
         return
-    folder = found.submodule_search_locations[0]
-    for name, path in (("pulumi", folder), ("pulumi.runtime", f"{folder}/runtime")):
+    for name in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
         package = types.ModuleType(name)
-        package.__path__ = [path]
+        inner = name.removeprefix("pulumi").replace(".", "/")
+        package.__path__ = [f"{found.submodule_search_locations[0]}{inner}"]
         sys.modules[name] = package
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from freehold.infra import type_names
 from freehold.spec.model import Spec
 from freehold.weights.manifest import Kind, Manifest
 
@@ -34,7 +35,7 @@ class ApiKey(pulumi.CustomResource):
     def __init__(self, name: str, opts: pulumi.ResourceOptions) -> None:
         secret = pulumi.ResourceOptions(additional_secret_outputs=["value"])
         super().__init__(
-            "freehold:index:ApiKey",
+            type_names.API_KEY,
             name,
             {"value": None},
             pulumi.ResourceOptions.merge(opts, secret),
@@ -55,7 +56,7 @@ class Box(pulumi.CustomResource):
         outputs = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes")
         props = {**where, "arch": arch, **dict.fromkeys(outputs)}
         props |= {"gpus": None, "has_nvidia": None, "address": None}
-        super().__init__("freehold:box:Box", name, props, opts)
+        super().__init__(type_names.BOX, name, props, opts)
 
 
 class FileSet(pulumi.CustomResource):
@@ -66,7 +67,8 @@ class FileSet(pulumi.CustomResource):
     def __init__(
         self, where: Mapping[str, str], manifest: Manifest, opts: pulumi.ResourceOptions
     ) -> None:
-        what = "Weights" if manifest.kind is Kind.WEIGHTS else "Engine"
+        is_weights = manifest.kind is Kind.WEIGHTS
+        type_name = type_names.WEIGHTS if is_weights else type_names.ENGINE
         files = {file.path: file.identity for file in manifest.files}
         props: dict[str, Any] = {
             **where,
@@ -78,7 +80,8 @@ class FileSet(pulumi.CustomResource):
             "missing": [],
             "proof": None,
         }
-        super().__init__(f"freehold:box:{what}", f"{where['node']}-{what.lower()}", props, opts)
+        name = f"{where['node']}-{'weights' if is_weights else 'engine'}"
+        super().__init__(type_name, name, props, opts)
 
 
 class File(pulumi.CustomResource):
@@ -94,7 +97,7 @@ class File(pulumi.CustomResource):
         is_secret: bool = False,
     ) -> None:
         props = {**where, "path": path, "content": content, "mode": mode, "is_secret": is_secret}
-        super().__init__("freehold:box:File", f"{where['node']}:{path}", props, opts)
+        super().__init__(type_names.FILE, f"{where['node']}:{path}", props, opts)
 
 
 class Service(pulumi.CustomResource):
@@ -104,4 +107,4 @@ class Service(pulumi.CustomResource):
         self, where: Mapping[str, str], props: Mapping[str, Any], opts: pulumi.ResourceOptions
     ) -> None:
         name = f"{where['node']}:{props['unit']}"
-        super().__init__("freehold:box:Service", name, {**where, **props, "state": "ready"}, opts)
+        super().__init__(type_names.SERVICE, name, {**where, **props, "state": "ready"}, opts)

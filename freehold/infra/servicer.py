@@ -5,13 +5,11 @@ The raw protocol and not the SDK's layers over it: docs/decisions/001 says why.
 
 from __future__ import annotations
 
-import json
 import os
+import threading
 import traceback
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
@@ -19,14 +17,14 @@ from google.rpc import status_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from freehold.errors import FreeholdError
-from freehold.hosts.ssh_config import SshSettings
-from freehold.infra.api_key import ApiKey
 from freehold.infra.engine_log import EngineLog
-from freehold.infra.kinds import KINDS
-from freehold.infra.lifecycle import BoxResource, PartialError, Resource
-from freehold.infra.sessions import Sessions
+from freehold.infra.partial_error import PartialError
+from freehold.infra.type_names import REPLACED_BY
 from freehold.infra.values import Properties, difference, from_struct, to_struct
-from freehold.weights.store import FolderStore
+
+if TYPE_CHECKING:
+    from freehold.infra.lifecycle import Resource
+    from freehold.infra.wiring import Wiring
 
 VERSION = "0.1.0"
 Response = TypeVar("Response")
@@ -37,8 +35,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, log: EngineLog) -> None:
         self._log = log
-        self._sessions: Sessions | None = None
-        self._resources: dict[str, Resource] = {}
+        self._settings_json = "{}"
+        self._wiring: Wiring | None = None
+        self._wiring_lock = threading.Lock()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
@@ -55,17 +54,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Configure(self, request: Any, context: Any) -> Any:
-        settings = json.loads(from_struct(request.args)["settings"])
-        ssh_config = settings["ssh_config"]
-        ssh = SshSettings(Path(ssh_config) if ssh_config else None, settings["connect_timeout_s"])
-        self._sessions = Sessions(ssh, settings["parallel_nodes"])
-        # Opened when a sync needs it: a destroy works after the store's disk was taken away.
-        open_store = partial(FolderStore, Path(settings["store"]))
-        self._resources = {
-            kind.type_name: BoxResource(kind, self._sessions, open_store, self._log)
-            for kind in KINDS
-        }
-        self._resources[ApiKey.type_name] = ApiKey()
+        self._settings_json = str(from_struct(request.args)["settings"])
         # Without acceptSecrets the engine itself keeps the secrets of the inputs secret in state.
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
@@ -73,9 +62,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def Diff(self, request: Any, context: Any) -> Any:
-        replaced_by = self._of(request).replaced_by
         return _diff_response(
-            from_struct(request.old_inputs), from_struct(request.news), replaced_by
+            from_struct(request.old_inputs), from_struct(request.news), REPLACED_BY[request.type]
         )
 
     def Create(self, request: Any, context: Any) -> Any:
@@ -132,18 +120,23 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return _answer(context, delete)
 
     def Cancel(self, request: Any, context: Any) -> Any:
-        if self._sessions is not None:
-            self._sessions.cancel()
+        if self._wiring is not None:
+            self._wiring.sessions.cancel()
         return empty_pb2.Empty()
 
     def close(self) -> None:
         """End what is running, and give the connections back."""
-        if self._sessions is not None:
-            self._sessions.cancel()
-            self._sessions.close()
+        if self._wiring is not None:
+            self._wiring.sessions.cancel()
+            self._wiring.sessions.close()
 
     def _of(self, request: Any) -> Resource:
-        return self._resources[request.type]
+        with self._wiring_lock:
+            if self._wiring is None:
+                from freehold.infra.wiring import wire  # not for a process that only diffs
+
+                self._wiring = wire(self._settings_json, self._log)
+        return self._wiring.resources[request.type]
 
 
 def _diff_response(old: Properties, new: Properties, replaced_by: frozenset[str]) -> Any:

@@ -32,16 +32,24 @@ class Session:
         with self._queue_lock:
             self._queue.append((item, answer))
         with self._asking:
+            self._connect()  # before the queue is taken: what comes meanwhile travels along
             with self._queue_lock:
                 batch, self._queue = self._queue, []
             self._answer(batch)
         return answer.result()
 
+    def _connect(self) -> None:
+        """A box that did not answer is asked once an operation, not once a resource."""
+        if self._unreachable is None:
+            try:
+                self.host.connect()
+            except UnreachableError as error:
+                self._unreachable = error
+
     def _answer(self, batch: list[tuple[Item, Future[Any]]]) -> None:
         if not batch:
             return
         try:
-            # A box that did not answer is asked once an operation, not once a resource.
             if self._unreachable is not None:
                 raise self._unreachable
             found = look(self.host, [item for item, _ in batch])

@@ -29,6 +29,9 @@ class FakeHost:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._cancelled = False
 
+    def connect(self) -> None:
+        """See Host.connect."""
+
     def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
         """See Host.run."""
         if self._cancelled:

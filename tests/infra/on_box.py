@@ -10,6 +10,7 @@ from freehold import lab
 from freehold.hosts.host import Host, HostError
 from freehold.lab.root import run_as_root
 from freehold.service.client import connect
+from tests.deadline import in_time
 
 UNIT = "llama-server.service"
 
@@ -43,8 +44,8 @@ def tree(box: lab.Box) -> str:
         box,
         "cd /; find etc var/lib -path var/lib/systemd -prune -o -path var/lib/private -prune -o "
         "-printf '%M %u:%g %p %l\\n' | sort; "
-        "find etc var/lib -path var/lib/systemd -prune -o -type f ! -name .freehold-proof -print0 | sort -z "
-        "| xargs -0 sha256sum",
+        "find etc var/lib -path var/lib/systemd -prune -o -type f ! -name .freehold-proof -print0 "
+        "| sort -z | xargs -0 sha256sum",
     )
 
 
@@ -66,7 +67,7 @@ def starts(box: lab.Box) -> int:
 
 
 @contextlib.contextmanager
-def slowed(box: lab.Box, rate: str = "160mbit") -> Iterator[None]:
+def slowed(box: lab.Box, rate: str = "320mbit") -> Iterator[None]:
     """The box's cable carries less for the length of a `with` block."""
     shape = ["tc", "qdisc", "replace", "dev", box.cable, "root", "tbf"]
     run_as_root(box.name, *shape, "rate", rate, "burst", "256kb", "latency", "100ms")
@@ -74,3 +75,27 @@ def slowed(box: lab.Box, rate: str = "160mbit") -> Iterator[None]:
         yield
     finally:
         run_as_root(box.name, "tc", "qdisc", "del", "dev", box.cable, "root")
+
+
+def seen_on(box: lab.Box, pattern: str) -> bool:
+    """Whether a file of that name is on the box's disk, seen from this machine."""
+    return any((box.folder / "upper").glob(pattern))
+
+
+def boot_id(box: lab.Box) -> str:
+    return on(box, "cat /proc/sys/kernel/random/boot_id")
+
+
+def reboot(box: lab.Box) -> None:
+    """Have the box reboot itself, and wait until it is back."""
+    before = boot_id(box)
+    on(box, "systemctl --no-block reboot")
+
+    def is_back() -> bool:
+        box.wait_until_it_answers()
+        try:
+            return boot_id(box) != before
+        except AssertionError:
+            return False  # it went down meanwhile
+
+    assert in_time(is_back, 60)

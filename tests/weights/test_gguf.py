@@ -111,12 +111,12 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path, what: str) -> None:
 
 def test_lengths_in_a_huge_file_cost_neither_memory_nor_time(tmp_path: Path) -> None:
     """The file is as long as its lengths say, so only their absurdity can stop the reader."""
-    began_s, before_kib = time.monotonic(), peak_memory_kib()
+    began_s, before_kib = time.process_time(), peak_memory_kib()
     for what in ("a key of a gigabyte", "an array of a billion strings"):
         with pytest.raises(GgufError, match=r"a header (of more than|that counts to)"):
             read_header(huge(tmp_path, what))
     assert read_header(huge(tmp_path, "an array of a million strings")).metadata == {"a": 10**6}
-    assert time.monotonic() - began_s < 10
+    assert time.process_time() - began_s < 10
     assert peak_memory_kib() - before_kib < 200 << 10
 
 

@@ -1,0 +1,23 @@
+"""The provider's resource types by name, and which inputs make another resource of each.
+
+Nothing else is imported here: the engine starts a second process of the provider for its diffs
+alone, which need no more than this.
+"""
+
+from __future__ import annotations
+
+API_KEY = "freehold:index:ApiKey"
+BOX = "freehold:box:Box"
+ENGINE = "freehold:box:Engine"
+FILE = "freehold:box:File"
+SERVICE = "freehold:box:Service"
+WEIGHTS = "freehold:box:Weights"
+
+REPLACED_BY: dict[str, frozenset[str]] = {
+    API_KEY: frozenset(),
+    BOX: frozenset(),
+    ENGINE: frozenset({"digest", "set"}),
+    FILE: frozenset({"path"}),
+    SERVICE: frozenset({"unit"}),
+    WEIGHTS: frozenset({"digest", "set"}),
+}
