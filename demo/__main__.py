@@ -83,9 +83,12 @@ def ask(endpoint: str, key: str) -> None:
     """One question, streamed, with the client that users have."""
     console.print(f"[bold]> {QUESTION}[/bold]")
     client = openai.OpenAI(base_url=endpoint, api_key=key)
-    messages = [{"role": "user", "content": QUESTION}]
     answer = client.chat.completions.create(
-        model="smollm2-135m", messages=messages, max_tokens=64, temperature=0, stream=True
+        model="smollm2-135m",
+        messages=[{"role": "user", "content": QUESTION}],
+        max_tokens=64,
+        temperature=0,
+        stream=True,
     )
     for chunk in answer:
         if chunk.choices:

@@ -16,6 +16,7 @@ from freehold.hosts.command import NO_SUDO_EXIT, TRUNCATED_EXIT, Command, Result
 from freehold.hosts.host import HostError, UnreachableError
 from freehold.hosts.ssh_config import SshSettings, config_text
 from freehold.hosts.ssh_errors import explain
+from freehold.hosts.ssh_folder import connection_folder
 
 SSH_FAILED = 255  # ssh(1): "or with 255 if an error occurred"
 _THROUGH_ANOTHER = "UNKNOWN port"  # what ssh calls the peer of a ProxyJump or ProxyCommand
@@ -120,8 +121,7 @@ class SshHost:
                     return Path(self._folder.name)
                 self._folder.cleanup()
                 self._folder = None
-            # Directly in /tmp, because a unix socket's path holds at most 104 bytes on a Mac.
-            folder = tempfile.TemporaryDirectory(prefix="fh-", dir="/tmp")
+            folder = connection_folder()
             try:
                 self._open_master(Path(folder.name))
             except BaseException:

@@ -16,8 +16,8 @@ from tests.infra.stack import Stack
 
 KEY = "a-key-that-two-people-share"
 # With what a minimal box has.
-HEALTH = """bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080 && printf "GET /health HTTP/1.0\\r\\n\\r\\n" >&3 &&
-head -n 1 <&3' 2>/dev/null || true"""
+HEALTH = """bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080 &&
+printf "GET /health HTTP/1.0\\r\\n\\r\\n" >&3 && head -n 1 <&3' 2>/dev/null || true"""
 WEIGHTS_SYNC = "var/lib/freehold/weights/*.partial/*.gguf"
 
 

@@ -44,7 +44,7 @@ Fab = Callable[..., Said]
 def fab() -> Fab:
     """Calls `fab ARGUMENTS`, with no stack selected or the one of `stack`."""
 
-    def call(*arguments: str, stack: Stack | None = None, **environment: str) -> Said:
+    def call(*arguments: str, stack: Stack | None = None, **environment: str) -> Said:  # noqa: F811
         env = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
         env |= {"PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
         env |= stack.env if stack else {}
