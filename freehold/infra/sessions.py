@@ -54,9 +54,12 @@ class Session:
                 raise self._unreachable
             found = look(self.host, [item for item, _ in batch])
         except UnreachableError as error:
-            self._unreachable = error
+            # Why is said once: each of the other resources fails too, in a line.
+            place = self.host.name
+            self._unreachable = UnreachableError.of(place, "not reached: its first error says why")
             for _, answer in batch:
                 answer.set_exception(error)
+                error = self._unreachable
         except HostError as error:
             if len(batch) == 1:
                 batch[0][1].set_exception(error)

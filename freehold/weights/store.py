@@ -54,7 +54,12 @@ class FolderStore:
     @classmethod
     def create(cls, folder: Path) -> FolderStore:
         """The store at `folder`, made if it is not there yet."""
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError.of(
+                str(folder), f"expected to make the store's folder, got: {error.strerror}"
+            ) from None
         return cls(folder)
 
     @property
