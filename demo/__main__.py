@@ -33,7 +33,7 @@ def main() -> int:
     try:
         verbs[sys.argv[1]]()
     except FreeholdError as error:
-        console.print(f"\n{error}", style="red", markup=False)
+        console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("\nstopped; `make demo` goes on from here, `make demo-down` removes it")
@@ -57,6 +57,7 @@ def up() -> None:
         lab.up(STACK, 1, state_dir=LAB, on_progress=say)
     with stage("pulumi preview"):
         pulumi("stack", "select", "--create", STACK)
+        unlock()
         pulumi("preview")
     with stage("pulumi up"):
         pulumi("up", "--yes", "--skip-preview")
@@ -70,8 +71,10 @@ def down() -> None:
     """Destroy the stack, then everything that the demo made."""
     if STACK_FILE.exists() and FOLDER.exists():
         boxes = [found for found in lab.list_labs(LAB) if found.name == STACK]
-        if boxes and not pulumi("destroy", "--yes", "--skip-preview", must_succeed=False):
-            say("the stack could not be destroyed; its box goes with the lab")
+        if boxes:
+            unlock()
+            if not pulumi("destroy", "--yes", "--skip-preview", must_succeed=False):
+                say("the stack could not be destroyed; its box goes with the lab")
     lab.down(STACK, LAB)
     STACK_FILE.unlink(missing_ok=True)
     if FOLDER.exists():
@@ -104,12 +107,33 @@ def outputs() -> tuple[str, str]:
     return found["endpoints"]["demo-1"], found["api_key"]
 
 
+def unlock() -> None:
+    """Free the stack of an engine that was killed; one that is at work keeps its lock."""
+    locks = (FOLDER / "state").glob(".pulumi/locks/**/*.json")
+    pids = [json.loads(lock.read_text())["pid"] for lock in locks]
+    if pids and not any(map(is_engine, pids)):
+        pulumi("cancel", "--yes")
+
+
+def is_engine(pid: int) -> bool:
+    """Whether that process is an engine at work: the number may be another's by now."""
+    try:
+        return b"pulumi" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def pulumi(*arguments: str, must_succeed: bool = True) -> bool:
     """Run the engine on the demo's stack, its output as it comes."""
-    done = subprocess.run(["pulumi", *arguments], cwd=ROOT, env=environment(), check=False)
-    if done.returncode and must_succeed:
-        raise FreeholdError.of("demo", f"pulumi {arguments[0]}: exit {done.returncode}")
-    return done.returncode == 0
+    engine = subprocess.Popen(["pulumi", *arguments], cwd=ROOT, env=environment())
+    try:
+        code = engine.wait()
+    except KeyboardInterrupt:
+        engine.wait()  # the terminal told it too: it ends in order, and gives its lock back
+        raise
+    if code and must_succeed:
+        raise FreeholdError.of("demo", f"pulumi {arguments[0]}: exit {code}")
+    return code == 0
 
 
 @contextmanager
@@ -134,7 +158,7 @@ def tell(endpoint: str) -> None:
 
 def say(line: str) -> None:
     """A line of progress."""
-    console.print(line, markup=False)
+    console.print(line, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from fabric.main import program
 from invoke.collection import Collection
 
 from playbooks import engine, lab, node, service, weights
-from playbooks.executor import NodesExecutor
+from playbooks.executor import NodesExecutor, ending_with_its_reader
 
 # Fabric runs a task once a host, one after the other; ours take all hosts and run in parallel.
 program.executor_class = NodesExecutor
+program.list_tasks = ending_with_its_reader(program.list_tasks)
 
 namespace = Collection()
 for module in (weights, engine, service, node, lab):

@@ -9,8 +9,9 @@ from freehold.weights.manifest import Kind
 from freehold.weights.put import put_engine
 from freehold.weights.store import FolderStore
 from playbooks.executor import task
+from playbooks.options import about_of
 from playbooks.progress import bar
-from playbooks.sets import about_of, print_sets, size_of, store_of
+from playbooks.sets import print_sets, size_of, store_of
 
 
 @task("put")

@@ -39,10 +39,28 @@ def task(name: str) -> Callable[[Callable[..., None]], Any]:
                 body(*args, **kwargs)
             except FreeholdError as error:
                 raise Exit(str(error), code=1) from None
-            except BrokenPipeError:
-                # `fab ... | head` has read enough; Python's flush at the end must not complain.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            except KeyboardInterrupt:
+                raise Exit("stopped", code=130) from None
+            except OSError as error:
+                if isinstance(error, BrokenPipeError):
+                    raise
+                # Of this machine's own files: a disk that is full, a folder that is read-only.
+                raise Exit(f"{error.filename or name}: {error.strerror}", code=1) from None
 
-        return fabric.task(name=name)(run)
+        return fabric.task(name=name)(ending_with_its_reader(run))
 
     return decorate
+
+
+def ending_with_its_reader(body: Callable[..., None]) -> Callable[..., None]:
+    """`body`, which ends quietly where its output is read no further: `fab -l | head`."""
+
+    @functools.wraps(body)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            body(*args, **kwargs)
+        except BrokenPipeError:
+            # Python's flush at the end must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return run

@@ -11,15 +11,18 @@ from freehold import lab
 from freehold.errors import FreeholdError
 from playbooks.executor import task
 from playbooks.nodes import ROOT
+from playbooks.options import count_of
 
 NAME = "lab"
 STATE_DIRS = (lab.default_state_dir(), ROOT / ".demo" / "lab")
 
 
 @task("up")
-def up(_c: Any, count: int = 1, name: str = NAME) -> None:
+def up(_c: Any, count: str = "1", name: str = NAME) -> None:
     """Bring up lab boxes; prints how to reach them."""
-    found = lab.up(name, count, state_dir=lab.default_state_dir(), on_progress=print)
+    found = lab.up(
+        name, count_of("--count", count), state_dir=lab.default_state_dir(), on_progress=print
+    )
     for box in found.boxes:
         print(f"{box.name}  {box.address}  ssh -F {found.ssh_config} {box.name}")
 

@@ -11,7 +11,7 @@ from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import gather
 from freehold.plan.node import node_items
 from freehold.plan.steps import describe
-from freehold.service.doctor import examine
+from freehold.service.doctor import Check, examine
 from freehold.weights.chosen import Chosen
 from playbooks.executor import task
 from playbooks.nodes import Target, TaskFailedError, on_nodes, require_node, stack, targets
@@ -19,16 +19,16 @@ from playbooks.nodes import Target, TaskFailedError, on_nodes, require_node, sta
 
 @task("facts")
 def facts(_c: Any, json: bool = False) -> None:
-    """What each box is: system, processors, memory, disk, GPUs."""
+    """What each box is: system, processors, memory, disk, GPUs (--json: an object a line)."""
 
     def work(target: Target) -> str:
         found: BoxFacts = gather(target.host, [BOX])[0]
         known = dataclasses.asdict(found)
         if json:
-            return json_library.dumps(known)
+            return json_library.dumps({"node": target.host.name, **known})
         return "\n".join(f"{name:<24}{value}" for name, value in known.items())
 
-    on_nodes(work)
+    on_nodes(work, is_json=json)
 
 
 @task("doctor")
@@ -40,13 +40,17 @@ def doctor(_c: Any) -> None:
 
     def work(target: Target) -> str:
         checks = examine(target.host, target.node, chosen)
-        hints = [f"      Hint: {c.problem.hint}" for c in checks if c.problem and c.problem.hint]
-        report = "\n".join(["", *map(str, checks), *hints])
+        report = "\n".join(["", *map(_shown, checks)])
         if any(check.is_failure for check in checks):
             raise TaskFailedError(report)
         return report
 
     on_nodes(work, on)
+
+
+def _shown(check: Check) -> str:
+    hint = check.problem and check.problem.hint
+    return f"{check}\n      Hint: {hint}" if hint else str(check)
 
 
 @task("drift")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,27 +84,39 @@ def require_node(target: Target) -> Node:
     return target.node
 
 
-def on_nodes(work: Callable[[Target], str], on: list[Target] | None = None) -> None:
-    """Run `work` on every target at once: one line a node, exit code 1 if any failed."""
+def on_nodes(
+    work: Callable[[Target], str], on: list[Target] | None = None, *, is_json: bool = False
+) -> None:
+    """Run `work` on every target at once: one line a node, exit code 1 if any failed.
+
+    Where `is_json`, stdout has what `work` says and nothing else; failures are on stderr.
+    """
     on = targets() if on is None else on
     width = max(len(target.host.name) for target in on)
     with ThreadPoolExecutor(PARALLEL_NODES) as pool:
         try:
-            outcomes = list(pool.map(lambda target: _outcome(work, target), on))
+            outcomes = list(pool.map(lambda target: outcome(work, target), on))
         except KeyboardInterrupt:
             for target in on:
                 target.host.cancel()
             raise Exit("stopped: what was done until now stays", code=130) from None
     failed = []
     for target, (text, error) in zip(on, outcomes, strict=True):
-        first, *rest = (text if error is None else f"FAILED  {error}").splitlines() or ["ok"]
-        print(f"{target.host.name:<{width}}  {first}")
-        for line in rest:
-            print(f"{'':<{width}}  {line}")
         if error is not None:
             failed.append(target.host.name)
+        elif is_json:
+            print(text)
+            continue
+        first, *rest = (text if error is None else f"FAILED  {error}").splitlines() or ["ok"]
+        for name, line in [(target.host.name, first), *(("", line) for line in rest)]:
+            print(f"{name:<{width}}  {line}".rstrip(), file=sys.stderr if is_json else sys.stdout)
+    end(failed, len(on))
+
+
+def end(failed: list[str], count: int) -> None:
+    """The end of a task on `count` nodes: exit code 1 if it failed on any, and on which."""
     if failed:
-        raise Exit(f"failed on {len(failed)} of {len(on)}: {', '.join(failed)}", code=1)
+        raise Exit(f"failed on {len(failed)} of {count}: {', '.join(failed)}", code=1)
 
 
 def _target(name: str, spec: Spec | None) -> Target:
@@ -113,13 +126,14 @@ def _target(name: str, spec: Spec | None) -> Target:
     return Target(SshHost(name, node.ssh if node else name, settings), node)
 
 
-def _outcome(work: Callable[[Target], str], target: Target) -> tuple[str, str | None]:
-    """What `work` says of its node, or its error."""
+def outcome(work: Callable[[Target], str], target: Target) -> tuple[str, str | None]:
+    """What `work` says of its node, or its error; the connection is given back."""
     try:
         return work(target), None
     except TaskFailedError as failure:
         return "", str(failure)
     except FreeholdError as error:
-        return "", str(error).removeprefix(f"{target.host.name}: ")
+        place = f"{target.host.name}: "
+        return "", "\n".join(str(problem).removeprefix(place) for problem in error.problems)
     finally:
         target.host.close()

@@ -10,12 +10,22 @@ from freehold.facts.unit import UnitFacts, unit_fact
 from freehold.hosts.command import Command
 from freehold.hosts.host import run_or_raise
 from freehold.plan.steps import RestartUnit, StartUnit, StopUnit
+from freehold.plan.unit import Unit
 from freehold.render.paths import UNIT
 from freehold.service.client import connect, read_key
 from freehold.service.ready import wait_ready
 from freehold.service.state import READY, state_of
 from playbooks.executor import task
-from playbooks.nodes import Target, TaskFailedError, on_nodes, require_node, targets
+from playbooks.nodes import (
+    Target,
+    TaskFailedError,
+    end,
+    on_nodes,
+    outcome,
+    require_node,
+    targets,
+)
+from playbooks.options import count_of
 
 
 @task("status")
@@ -56,30 +66,39 @@ def restart(_c: Any) -> None:
 
 
 @task("logs")
-def logs(_c: Any, lines: int = 50) -> None:
+def logs(_c: Any, lines: str = "50") -> None:
     """The last lines of the server's journal."""
-    script = f"journalctl -q -u {UNIT} -n {lines:d} --no-pager -o short-iso"
+    count = count_of("--lines", lines)
+    script = f"journalctl -q -u {UNIT} -n {count} --no-pager -o short-iso"
     on_nodes(lambda target: run_or_raise(target.host, Command(script, "reading the journal")))
 
 
 @task("ask")
-def ask(_c: Any, question: str, max_tokens: int = 256) -> None:
+def ask(_c: Any, question: str, max_tokens: str = "256") -> None:
     """Ask the model, through SSH; of several nodes each answers in turn."""
-    for target in targets():
-        node = require_node(target)
+    count, on, failed = count_of("--max-tokens", max_tokens), targets(), []
+
+    def work(target: Target) -> str:
+        port = require_node(target).server.port
+        with connect(target.host, port) as client:
+            for piece in client.ask(read_key(target.host), question, count):
+                print(piece, end="", flush=True)
+        return ""
+
+    for target in on:
         print(f"{target.host.name}: ", end="", flush=True)
-        try:
-            key = read_key(target.host)
-            with connect(target.host, node.server.port) as client:
-                for piece in client.ask(key, question, max_tokens):
-                    print(piece, end="", flush=True)
-        finally:
-            target.host.close()
-        print()
+        _, error = outcome(work, target)
+        print("" if error is None else f"FAILED  {error}")
+        if error is not None:
+            failed.append(target.host.name)
+    end(failed, len(on))
 
 
 def _started(target: Target, step: StartUnit | RestartUnit) -> str:
     server = require_node(target).server
+    unit = Unit(UNIT, port=server.port)
+    # Else it would crash at once, and say nothing of the port.
+    unit.require_port(target.host.name, gather(target.host, [unit.fact()])[0])
     run_steps(target.host, [step])
     took_s = wait_ready(target.host, UNIT, server.port, server.ready_timeout_s)
     return f"ready: first token after {took_s:.1f} s"

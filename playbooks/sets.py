@@ -17,15 +17,6 @@ def store_of(option: str) -> Path:
     return Path(option).expanduser() if option else stack().store
 
 
-def about_of(option: str) -> dict[str, str]:
-    """Of `licence=MIT,origin=...`."""
-    pairs = [item.partition("=") for item in option.split(",") if item]
-    wrong = [key for key, sign, _ in pairs if not sign]
-    if wrong:
-        raise FreeholdError.of("--about", f"expected key=value,key=value, got {', '.join(wrong)}")
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
 def size_of(source: Path) -> int:
     """Bytes of a file, or of all in a folder."""
     if not source.exists():

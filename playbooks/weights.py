@@ -14,8 +14,9 @@ from freehold.weights.put import put_weights
 from freehold.weights.store import FolderStore, verify
 from playbooks.executor import task
 from playbooks.nodes import Target, on_nodes, stack, targets
+from playbooks.options import about_of
 from playbooks.progress import bar
-from playbooks.sets import about_of, print_sets, size_of, store_of
+from playbooks.sets import print_sets, size_of, store_of
 
 
 @task("put")

@@ -87,8 +87,8 @@ class BoxResource:
         """Raises PartialError once something was begun on the box."""
         session, item = self._session(inputs), self._kind.item(inputs)
         todo = plan(session.host, [item], [session.look(item)])
-        try:
-            with self._sessions.changing(session) as host:
+        with self._sessions.changing(session) as host:
+            try:
                 if isinstance(self._kind, ServiceKind):
                     # A server that crashes is told by its journal, not by steps left to do.
                     if todo:
@@ -96,8 +96,8 @@ class BoxResource:
                     self._wait_ready(session, urn, inputs)
                 if todo:
                     converge(host, [item], self._open_store(), self._progress(urn, todo))
-        except FreeholdError as error:
-            raise PartialError(error, self._kind.id(inputs), inputs) from error
+            except FreeholdError as error:
+                raise PartialError(error, self._kind.id(inputs), inputs) from error
         return self._kind.outputs(inputs, session.look(item), session.host)
 
     def delete(self, outputs: Properties) -> None:

