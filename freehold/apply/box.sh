@@ -78,6 +78,23 @@ start_unit() {
   systemctl restart "$1"
 }
 
+# leave: whatever of ours is here, also what no state knows of: an `up` that was killed placed it.
+leave() {
+  if [ -d "$found" ]; then
+    find "$found" -type f | sort -r | while read -r mark; do
+      path=${mark#"$found"} path=${path%.none}
+      case $path in /etc/systemd/system/*.service) remove_unit "${path##*/}" ;; esac
+      # A folder that we made, and its mark, go with the last file that we placed in it.
+      if [ -e "$mark" ] && [ ! -d "$path" ]; then restore "$path"; fi
+    done
+    systemctl daemon-reload
+  fi
+  for folder in weights engines; do
+    [ ! -d "$fh/$folder" ] || find "$fh/$folder" -mindepth 1 -delete
+  done
+  prune
+}
+
 # prune: our own folders where they are empty. $fh itself may be a disk that was mounted there.
 prune() {
   for folder in found weights engines; do

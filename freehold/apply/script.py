@@ -11,6 +11,7 @@ from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError
 from freehold.plan.steps import (
     EnableUnit,
+    LeaveBox,
     PlaceFile,
     PruneFolders,
     ReloadUnits,
@@ -69,6 +70,8 @@ def _line(step: Step) -> str:
             return f"systemctl stop {quote(unit)}"
         case RemoveUnit(unit=unit):
             return f"remove_unit {quote(unit)}"
+        case LeaveBox():
+            return "leave"
         case PruneFolders():
             return "prune"
         case _:

@@ -9,7 +9,7 @@ from freehold.errors import Problem
 from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import Fact
 from freehold.plan.item import PlanError
-from freehold.plan.steps import Plan, PruneFolders
+from freehold.plan.steps import LeaveBox, Plan
 
 SYSTEMD_MIN = 248  # LoadCredential= came with 247, `systemctl --timestamp=us+utc` with 248
 CLOCK_SKEW_MAX_S = 300
@@ -40,7 +40,7 @@ class Box:
 
     def removal(self, found: BoxFacts) -> Plan:  # noqa: ARG002 - as Item
         """See Item.removal."""
-        return (PruneFolders(),)
+        return (LeaveBox(),)
 
     def problems(self, place: str, found: BoxFacts, now_s: float) -> list[Problem]:
         """All that would stop an `up`; `now_s` is the controller's clock."""

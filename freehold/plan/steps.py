@@ -83,6 +83,11 @@ class RemoveUnit:
 
 
 @dataclass(frozen=True)
+class LeaveBox:
+    """Remove what Freehold placed, also what no state knows of; restore what it replaced."""
+
+
+@dataclass(frozen=True)
 class PruneFolders:
     """Remove Freehold's own folders where they are empty."""
 
@@ -98,6 +103,7 @@ Step: TypeAlias = (
     | RestartUnit
     | StopUnit
     | RemoveUnit
+    | LeaveBox
     | PruneFolders
 )
 Plan: TypeAlias = tuple[Step, ...]
@@ -130,5 +136,7 @@ def describe(step: Step) -> str:
             return f"stop {unit}"
         case RemoveUnit(unit=unit):
             return f"stop and disable {unit}"
+        case LeaveBox():
+            return "leave nothing of Freehold behind"
         case PruneFolders():
             return "remove empty folders"

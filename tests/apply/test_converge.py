@@ -12,6 +12,7 @@ from freehold.plan.box import Box
 from freehold.plan.file import File
 from freehold.plan.item import Item
 from freehold.plan.steps import PlaceFile
+from freehold.plan.unit import Unit
 from freehold.weights.store import FolderStore
 from tests.apply.counted import CountedHost
 
@@ -156,3 +157,27 @@ def test_a_secret_is_masked_where_a_step_fails(box: CountedHost, empty_store: Fo
     with pytest.raises(HostError) as caught:
         converge(box, [File(f"{PATH}-{secret}", secret.encode(), is_secret=True)], empty_store)
     assert secret not in str(caught.value).splitlines()[1]
+
+
+def test_leaving_a_box_takes_along_what_no_state_knows_of(
+    box: CountedHost, empty_store: FolderStore
+) -> None:
+    before = out(box, TREE)
+    out(box, "mkdir -p /etc/fh-test && echo theirs >/etc/fh-test/mine")
+    theirs = out(box, TREE)
+    unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+    items: list[Item] = [
+        FILE,
+        File("/etc/fh-test/mine", b"ours\n"),
+        File("/etc/systemd/system/fh-test.service", unit.encode()),
+        Unit("fh-test.service"),
+    ]
+    converge(box, items, empty_store)
+    # What a sync leaves that was killed: no resource of a state has this.
+    out(box, "mkdir -p /var/lib/freehold/weights/w-1.partial && echo x >$_/half")
+    remove(box, [Box(out(box, "uname -m"))])
+    assert out(box, "systemctl show -p LoadState fh-test.service") == "LoadState=not-found"
+    assert out(box, "cat /etc/fh-test/mine") == "theirs"
+    assert out(box, TREE) == theirs
+    out(box, "rm -r /etc/fh-test")
+    assert out(box, TREE) == before

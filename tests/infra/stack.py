@@ -156,7 +156,11 @@ class Stack:
             "NO_COLOR": "1",
         }
         self.write()
-        self.pulumi("stack", "init", self.name)
+        try:
+            self.pulumi("stack", "init", self.name)
+        except BaseException:
+            self.forget()
+            raise
 
     def write(self, text: str | None = None) -> None:
         """The stack file: `config`, or `text`, and the salt that the engine put there."""

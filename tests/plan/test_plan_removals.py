@@ -11,6 +11,7 @@ from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
 from freehold.plan.steps import (
+    LeaveBox,
     Plan,
     PruneFolders,
     ReloadUnits,
@@ -45,7 +46,7 @@ REMOVALS: dict[str, tuple[Item, Any, Plan]] = {
         but(RUNNING, load_state="not-found"),
         (RemoveUnit("u.service"),),
     ),
-    "a box": (Box("x86_64"), BOX, (PruneFolders(),)),
+    "a box": (Box("x86_64"), BOX, (LeaveBox(),)),
 }
 
 

@@ -11,6 +11,7 @@ from freehold.plan.fileset import HEADROOM_BYTES, FileSet
 from freehold.plan.item import Item
 from freehold.plan.steps import (
     EnableUnit,
+    LeaveBox,
     Plan,
     PruneFolders,
     ReloadUnits,
@@ -135,6 +136,7 @@ def test_each_step_is_described_in_one_line() -> None:
         RestoreFile("/etc/x"),
         RemoveFileSet(WEIGHTS),
         RemoveUnit("u.service"),
+        LeaveBox(),
         PruneFolders(),
     ]
     lines = [describe(step) for step in steps]

@@ -7,7 +7,8 @@ import pty
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -166,11 +167,12 @@ def test_a_store_that_takes_no_more_says_so_and_keeps_nothing(tmp_path: Path) ->
     assert list(store.rglob("*")) == [store / "blobs"]
 
 
-@pytest.fixture
-def syncing(stack: Stack, lab_boxes: lab.Lab) -> Iterator[subprocess.Popen[str]]:
-    """A sync to both nodes that has begun, over cables that make it last."""
-    west, east = lab_boxes.boxes
-    with slowed(west, "40mbit"), slowed(east, "40mbit"):
+@contextmanager
+def syncing(stack: Stack, boxes: Sequence[lab.Box]) -> Iterator[subprocess.Popen[str]]:
+    """A sync to all nodes that has begun, over cables that make it last."""
+    with ExitStack() as cables:
+        for box in boxes:
+            cables.enter_context(slowed(box, "40mbit"))
         process = subprocess.Popen(
             [FAB, "weights.sync"],
             cwd=ROOT,
@@ -180,11 +182,9 @@ def syncing(stack: Stack, lab_boxes: lab.Lab) -> Iterator[subprocess.Popen[str]]
             text=True,
             start_new_session=True,
         )
-        arriving = [box.folder / "upper" / WEIGHTS[1:] for box in lab_boxes.boxes]
+        arriving = [box.folder / "upper" / WEIGHTS[1:] for box in boxes]
         assert in_time(lambda: all(list(path.glob("*.partial/*.gguf")) for path in arriving))
         yield process
-    for box in lab_boxes.boxes:
-        on(box, f"rm -rf {WEIGHTS}; rmdir /var/lib/freehold")
 
 
 def started_by(run: str) -> dict[int, list[str]]:
@@ -200,21 +200,22 @@ def started_by(run: str) -> dict[int, list[str]]:
 
 
 def test_ctrl_c_ends_a_sync_on_all_nodes_and_leaves_nothing_behind(
-    fab: Fab, stack: Stack, syncing: subprocess.Popen[str]
+    fab: Fab, stack: Stack, lab_boxes: lab.Lab
 ) -> None:
-    ssh = [argv for argv in started_by(stack.name).values() if argv[0].startswith("ssh")]
-    folders = {
-        Path(match) for argv in ssh for match in re.findall(r"/tmp/fh-[\w-]+", " ".join(argv))
-    }
-    assert len(folders) == 2
-    os.killpg(syncing.pid, signal.SIGINT)
-    said, _ = syncing.communicate(timeout=10)
-    assert syncing.returncode == 130
+    with syncing(stack, lab_boxes.boxes) as running:
+        ssh = [argv for argv in started_by(stack.name).values() if argv[0].startswith("ssh")]
+        folders = set(re.findall(r"/tmp/fh-[\w-]+", str(ssh)))
+        assert len(folders) == 2
+        os.killpg(running.pid, signal.SIGINT)
+        said, _ = running.communicate(timeout=10)
+    assert running.returncode == 130
     assert said.splitlines()[-1] == "stopped: what was done until now stays"
     assert "Traceback" not in said
     assert in_time(lambda: not started_by(stack.name)), started_by(stack.name)
-    assert [folder for folder in folders if folder.exists()] == []
+    assert [folder for folder in folders if Path(folder).exists()] == []
     assert fab("weights.sync", stack=stack).must().lines == [
         "west  smollm2-135m synced",
         "east  smollm2-135m synced",
     ]
+    for box in lab_boxes.boxes:
+        on(box, f"rm -r {WEIGHTS}; rmdir /var/lib/freehold")
