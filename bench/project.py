@@ -42,7 +42,7 @@ def environment(temporary: Path) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
     return {
         **ours,
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
     }

@@ -42,7 +42,7 @@ def environment() -> dict[str, str]:
 
 def _variables() -> dict[str, str]:
     return {
-        "PULUMI_BACKEND_URL": f"file://{FOLDER / 'state'}",
+        "PULUMI_BACKEND_URL": f"file://{FOLDER / 'state'}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(FOLDER / "passphrase"),
         "PULUMI_STACK": STACK,
         "PULUMI_HOME": str(FOLDER / "pulumi"),

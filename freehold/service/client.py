@@ -16,6 +16,7 @@ from freehold.render.paths import KEY_PATH
 
 ANSWER_TIMEOUT_S = 600  # a large model on a CPU thinks for minutes before its first token
 HEALTH_TIMEOUT_S = 10
+SILENT = "silent"  # nothing answers: no server yet, or sshd does not forward
 
 
 class Client:
@@ -25,14 +26,14 @@ class Client:
         self.host, self._path = host, path
 
     def health(self) -> str:
-        """ "ready", "loading", or what else the server says; "silent" if nothing answers."""
+        """ "ready", "loading", or what else the server says; SILENT if nothing answers."""
         try:
             with self._request("GET", "/health", timeout_s=HEALTH_TIMEOUT_S) as response:
                 if response.status == 200:
                     return "ready"
                 return "loading" if response.status == 503 else f"HTTP {response.status}"
         except (HTTPException, OSError):
-            return "silent"
+            return SILENT
 
     def first_token(self, key: str) -> str:
         """One real token of the model. Raises HostError with what the server said instead."""

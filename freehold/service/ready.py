@@ -10,11 +10,12 @@ from freehold.facts.fact import gather
 from freehold.facts.unit import UnitFacts, unit_fact
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
-from freehold.service.client import connect, read_key
+from freehold.service.client import SILENT, connect, read_key
 
 POLL_S = 0.25
 POLL_MAX_S = 5.0
 JOURNAL_LINES = 10
+SILENT_MAX_S = 120  # the server opens its port within seconds, long before the model is loaded
 
 
 def wait_ready(
@@ -45,16 +46,20 @@ def wait_ready(
             if now != state:
                 on_state(now)
                 state = now
-            if time.monotonic() - began > timeout_s:
-                raise HostError.of(
-                    host.name,
-                    f"{unit}: expected it to be ready within {timeout_s:.0f} s, it is {now}\n"
-                    + "\n".join(journal(host, unit)),
-                    "set freehold:server.ready_timeout_s higher, or see fab service.logs",
-                )
+            waited_s = time.monotonic() - began
+            if waited_s > timeout_s or (now == SILENT and waited_s > SILENT_MAX_S):
+                raise _late(host, unit, now, waited_s)
             if cancelled.wait(pause):
                 raise HostError.of(host.name, f"{unit}: cancelled while it was {now}")
             pause = min(pause * 1.5, POLL_MAX_S)
+
+
+def _late(host: Host, unit: str, state: str, waited_s: float) -> HostError:
+    hint = "set freehold:server.ready_timeout_s higher, or see fab service.logs"
+    if state == SILENT:
+        hint = f"does sshd forward ports there? fab -H {host.name} node.doctor"
+    message = f"{unit}: expected it to be ready after {waited_s:.0f} s, it is {state}"
+    return HostError.of(host.name, "\n".join([message, *journal(host, unit)]), hint)
 
 
 def crashed(host: Host, unit: str, facts: UnitFacts) -> HostError:
@@ -69,7 +74,11 @@ def crashed(host: Host, unit: str, facts: UnitFacts) -> HostError:
 
 def journal(host: Host, unit: str, lines: int = JOURNAL_LINES) -> list[str]:
     """The last lines that the server itself wrote, without systemd's about it."""
-    script = f"journalctl -q -u {unit} -o cat -n {lines * 5} --no-pager _SYSTEMD_UNIT={unit}"
+    # Of the last run alone: an earlier one failed for reasons of its own.
+    script = (
+        f"run=$(systemctl show -p InvocationID --value {unit})\n"
+        f"journalctl -q -o cat -n {lines} --no-pager _SYSTEMD_INVOCATION_ID=$run"
+    )
     return run_or_raise(host, Command(script, "reading the journal")).splitlines()[-lines:]
 
 

@@ -149,7 +149,7 @@ class Stack:
             **{name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")},
             "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_BACKEND_URL": f"file://{self.backend}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             "PULUMI_STACK": self.name,
             "PULUMI_DEBUG_COMMANDS": "true",  # for --event-log

@@ -55,6 +55,20 @@ def test_an_up_that_is_killed_again_and_again_arrives_in_the_end(
     assert never_up.preview().must().changes == {}
 
 
+def test_a_destroy_after_a_killed_up_leaves_the_box_as_it_was_found(
+    never_up: Stack, box: lab.Box
+) -> None:
+    running = never_up.start("up", "--yes", "--skip-preview")
+    running.until(lambda: f"{UNIT} creating" in running.text)
+    running.kill()
+    assert in_time(lambda: not running.left()), running.left()
+    never_up.pulumi("cancel", "--yes")
+    never_up.destroy().must()
+    assert on(box, f"ls -A /{SETS} /etc/freehold 2>/dev/null || true") == ""
+    assert not seen_on(box, f"etc/systemd/system/{UNIT}")
+    assert on(box, f"systemctl show -p LoadState {UNIT}") == "LoadState=not-found"
+
+
 def test_a_provider_that_is_killed_fails_the_up_and_the_next_one_goes_on(
     never_up: Stack, box: lab.Box
 ) -> None:

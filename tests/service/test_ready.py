@@ -83,7 +83,7 @@ def test_a_server_that_is_never_ready_is_given_up_with_its_last_words(
 ) -> None:
     with pytest.raises(HostError) as caught:
         wait_ready(ssh_host, slow_unit, PORT, timeout_s=1)
-    assert "expected it to be ready within 1 s, it is silent" in str(caught.value)
+    assert "expected it to be ready after 1 s, it is silent" in str(caught.value)
     assert "still at it" in str(caught.value)
     assert "freehold:server.ready_timeout_s" in str(caught.value)
 
