@@ -56,7 +56,7 @@ def wait_ready(
 
 def _late(host: Host, unit: str, state: str, waited_s: float) -> HostError:
     hint = "set freehold:server.ready_timeout_s higher, or see fab service.logs"
-    if state == SILENT:
+    if state == SILENT and waited_s > SILENT_MAX_S:
         hint = f"does sshd forward ports there? fab -H {host.name} node.doctor"
     message = f"{unit}: expected it to be ready after {waited_s:.0f} s, it is {state}"
     return HostError.of(host.name, "\n".join([message, *journal(host, unit)]), hint)
