@@ -39,13 +39,13 @@ def make_stack(
         made.append(stack)
         return stack
 
+    yield make
     try:
-        yield make
-    finally:
         left = [stack.destroy() for stack in made if stack.resources()]
+        assert not [outcome.text for outcome in left if outcome.code]
+    finally:
         for stack in made:
             stack.forget()
-        assert not [outcome.text for outcome in left if outcome.code]
 
 
 @pytest.fixture(scope="module")
