@@ -108,7 +108,7 @@ def conditions() -> str:
 
 def say(line: str) -> None:
     """What goes on, on stderr: stdout is the report's."""
-    console.print(f"- {line}", markup=False)
+    console.print(f"- {line}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from freehold.weights.manifest import Kind
 from freehold.weights.put import put_engine
 from freehold.weights.store import FolderStore
 from playbooks.executor import task
-from playbooks.options import about_of
-from playbooks.progress import bar
-from playbooks.sets import print_sets, size_of, store_of
+from playbooks.sets import print_sets, put_set, store_of
 
 
 @task("put")
 def put(_c: Any, path: str, name: str, store: str = "", about: str = "") -> None:
     """Put a folder with llama-server and its libraries into the store."""
-    source = Path(path).expanduser()
-    with bar(f"putting {name}", size_of(source)) as on_bytes:
-        into = FolderStore.create(store_of(store))
-        manifest = put_engine(into, source, name, about_of(about), on_bytes)
-    print(f"{name}: {len(manifest.files)} files, {manifest.size_bytes:,} bytes, {manifest.digest}")
+    put_set(put_engine, path, name, store, about)
 
 
 @task("list")

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from freehold.errors import FreeholdError
-from freehold.weights.manifest import Kind
-from freehold.weights.store import Store
+from freehold.weights.manifest import Kind, Manifest
+from freehold.weights.store import FolderStore, Store
 from playbooks.nodes import stack
+from playbooks.options import about_of
+from playbooks.progress import bar
 
 
 def store_of(option: str) -> Path:
     """The folder of --store, else the selected stack's."""
     return Path(option).expanduser() if option else stack().store
+
+
+def put_set(put: Callable[..., Manifest], path: str, name: str, store: str, about: str) -> None:
+    """Put what lies at `path` into the store by `put`, with its progress, and say what it is."""
+    source = Path(path).expanduser()
+    with bar(f"putting {name}", size_of(source)) as on_bytes:
+        into = FolderStore.create(store_of(store))
+        manifest = put(into, source, name, about_of(about), on_bytes)
+    print(f"{name}: {len(manifest.files)} files, {manifest.size_bytes:,} bytes, {manifest.digest}")
 
 
 def size_of(source: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from freehold.apply.converge import converge
@@ -14,19 +13,14 @@ from freehold.weights.put import put_weights
 from freehold.weights.store import FolderStore, verify
 from playbooks.executor import task
 from playbooks.nodes import Target, on_nodes, stack, targets
-from playbooks.options import about_of
 from playbooks.progress import bar
-from playbooks.sets import print_sets, size_of, store_of
+from playbooks.sets import print_sets, put_set, store_of
 
 
 @task("put")
 def put(_c: Any, path: str, name: str, store: str = "", about: str = "") -> None:
     """Put a GGUF file, or the folder of its shards, into the store (--about "licence=MIT")."""
-    source = Path(path).expanduser()
-    with bar(f"putting {name}", size_of(source)) as on_bytes:
-        into = FolderStore.create(store_of(store))
-        manifest = put_weights(into, source, name, about_of(about), on_bytes)
-    print(f"{name}: {len(manifest.files)} files, {manifest.size_bytes:,} bytes, {manifest.digest}")
+    put_set(put_weights, path, name, store, about)
 
 
 @task("list")
