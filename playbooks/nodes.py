@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -48,6 +49,7 @@ def stack() -> Spec:
     return load(stack_file(name, ROOT), root=ROOT)
 
 
+@functools.cache  # pulumi takes half a second to say it
 def _selected_stack() -> str | None:
     """$PULUMI_STACK, the only one that has a file, or the one that pulumi has selected."""
     there = stacks(ROOT)
@@ -71,8 +73,10 @@ def _selected_stack() -> str | None:
 def targets() -> list[Target]:
     """The hosts of -H, else all nodes of the stack. A host of -H need not be of any stack."""
     hosts = hosts_of_command_line()
-    spec = None if hosts and _selected_stack() is None else stack()
-    return [_target(name, spec) for name in hosts or [node.name for node in stack().nodes]]
+    if hosts and _selected_stack() is None:
+        return [_target(name, None) for name in hosts]
+    spec = stack()
+    return [_target(name, spec) for name in hosts or [node.name for node in spec.nodes]]
 
 
 def require_node(target: Target) -> Node:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
 from freehold.hosts.command import Command
-from freehold.hosts.host import Host, HostError
+from freehold.hosts.host import Host, failure
 from freehold.plan.steps import (
     EnableUnit,
     LeaveBox,
@@ -43,12 +44,8 @@ def run_steps(host: Host, steps: Sequence[Step]) -> None:
     if done.exit_status:
         begun = done.stdout.rpartition("\036")[2].strip().splitlines()
         where = describe(steps[int(begun[0])]) if begun else "before the first step"
-        shown = done.stderr.strip().splitlines()[-10:]
-        raise HostError.of(
-            host.name,
-            "\n".join([f"{where}: exit {done.exit_status}", *shown]),
-            f"fab -H {host.name} node.doctor",
-        )
+        # stdout holds our own marks alone.
+        raise failure(host.name, where, dataclasses.replace(done, stdout=""))
 
 
 def _line(step: Step) -> str:

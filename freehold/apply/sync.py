@@ -9,9 +9,9 @@ from shlex import quote
 from freehold.apply.script import PRELUDE
 from freehold.apply.tar import tar_stream
 from freehold.hosts.command import Command
-from freehold.hosts.host import Host, HostError, run_or_raise
+from freehold.hosts.host import Host, failure, run_or_raise
 from freehold.plan.steps import SyncFileSet
-from freehold.weights.manifest import PROOF, FileEntry
+from freehold.weights.manifest import PROOF, FileEntry, Manifest
 from freehold.weights.store import Store
 
 LIBRARY = PRELUDE + Path(__file__).with_name("sync.sh").read_text()
@@ -26,7 +26,7 @@ def sync(host: Host, step: SyncFileSet, store: Store, on_bytes: Callable[[int], 
     """
     manifest = step.manifest
     folder = quote(manifest.node_folder)
-    expected = "\n".join(f"{file.sha256} {file.path}" for file in manifest.files)
+    expected = sum_lines(manifest)
     kept = run_or_raise(
         host,
         Command(f"{LIBRARY}\nkeep {folder} <<'.'\n{expected}\n.", f"looking for {manifest.name}"),
@@ -48,9 +48,10 @@ def sync(host: Host, step: SyncFileSet, store: Store, on_bytes: Callable[[int], 
     )
     done = host.run(receive, tar_stream(wanted, read))
     if done.exit_status:
-        shown = (done.stderr.strip() or done.stdout.strip()).splitlines()[-10:]
-        raise HostError.of(
-            host.name,
-            "\n".join([f"{receive.description}: exit {done.exit_status}", *shown]),
-            "what arrived whole is kept: the next run sends the rest",
-        )
+        hint = "what arrived whole is kept: the next run sends the rest"
+        raise failure(host.name, receive.description, done, hint)
+
+
+def sum_lines(manifest: Manifest) -> str:
+    """What sync.sh reads: a line `SHA256 PATH` for each file."""
+    return "\n".join(f"{file.sha256} {file.path}" for file in manifest.files)

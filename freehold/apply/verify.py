@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from freehold.apply.sync import LIBRARY
+from freehold.apply.sync import LIBRARY, sum_lines
 from freehold.errors import Problem
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
@@ -13,8 +13,7 @@ from freehold.weights.manifest import Manifest
 
 def verify_on_node(host: Host, manifest: Manifest) -> None:
     """Raises HostError naming every file that is missing or damaged."""
-    lines = "\n".join(f"{file.sha256} {file.path}" for file in manifest.files)
-    script = f"{LIBRARY}\nverify {quote(manifest.node_folder)} <<'.'\n{lines}\n."
+    script = f"{LIBRARY}\nverify {quote(manifest.node_folder)} <<'.'\n{sum_lines(manifest)}\n."
     output = run_or_raise(host, Command(script, f"verifying {manifest.name}"))
     found = {
         path: sha256 for sha256, _, path in (line.partition(" ") for line in output.splitlines())

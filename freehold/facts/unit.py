@@ -35,6 +35,11 @@ class UnitFacts:
     """Who listens on the unit's port, if not the unit itself."""
 
     @property
+    def is_absent(self) -> bool:
+        """Whether systemd knows no such unit, and nothing of it runs."""
+        return self.load_state == "not-found" and not self.is_running
+
+    @property
     def is_running(self) -> bool:
         """Whether there is a main process now, or systemd is about to start it again."""
         return self.active_state in ("active", "activating", "reloading")

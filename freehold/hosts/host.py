@@ -58,8 +58,8 @@ def run_or_raise(host: Host, command: Command, chunks: Iterable[bytes] = ()) -> 
     return result.stdout
 
 
-def failure(place: str, description: str, result: Result) -> HostError:
-    """The error of a command that ended with a non-zero exit status."""
+def failure(place: str, description: str, result: Result, hint: str | None = None) -> HostError:
+    """The error of a command that ended with a non-zero exit status; it points at the doctor."""
     shown = (result.stderr.strip() or result.stdout.strip()).splitlines()[-10:]
     message = "\n".join([f"{description}: exit {result.exit_status}", *shown])
-    return HostError.of(place, message, f"fab -H {place} node.doctor")
+    return HostError.of(place, message, hint or f"fab -H {place} node.doctor")

@@ -66,7 +66,7 @@ class BoxKind(ResourceKind):
         return inputs
 
     def outputs(self, inputs: Properties, facts: BoxFacts, host: Host) -> Properties:
-        stable = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes", "gpus")
+        stable = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes")
         told = {name: getattr(facts, name) for name in stable}
         told |= {"gpus": list(facts.gpus), "has_nvidia": bool(facts.nvidia)}
         return {**inputs, **told, "address": host.address}
@@ -140,7 +140,7 @@ class ServiceKind(ResourceKind):
         return not has_unknown({**inputs, "restart_on": sorted(inputs["restart_on"])})
 
     def found(self, inputs: Properties, facts: UnitFacts, host: Host) -> Properties | None:
-        if facts.load_state == "not-found" and not facts.is_running:
+        if facts.is_absent:
             return None
         restart_on = {path: _started_with(facts, path) for path in inputs["restart_on"]}
         state = state_of(host, facts, inputs["port"])

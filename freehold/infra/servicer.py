@@ -145,19 +145,17 @@ def _diff_response(old: Properties, new: Properties, replaced_by: frozenset[str]
         "delete": provider_pb2.PropertyDiff.DELETE,
         "update": provider_pb2.PropertyDiff.UPDATE,
     }
-    detailed, replaces = {}, []
+    detailed, roots = {}, set()
     for path, change in difference(old, new):
-        root = path.split(".")[0].split("[")[0]
         detailed[path] = provider_pb2.PropertyDiff(kind=kinds[change], inputDiff=True)
-        if root in replaced_by and root not in replaces:
-            replaces.append(root)
+        roots.add(path.split(".")[0].split("[")[0])
     changes = (
         provider_pb2.DiffResponse.DIFF_SOME if detailed else provider_pb2.DiffResponse.DIFF_NONE
     )
     return provider_pb2.DiffResponse(
         changes=changes,
-        replaces=replaces,
-        diffs=sorted({path.split(".")[0].split("[")[0] for path in detailed}),
+        replaces=sorted(roots & replaced_by),
+        diffs=sorted(roots),
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )

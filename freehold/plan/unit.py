@@ -57,7 +57,7 @@ class Unit:
 
     def removal(self, found: UnitFacts) -> Plan:
         """See Item.removal."""
-        if found.load_state == "not-found" and not found.is_running:
+        if found.is_absent:
             return ()
         return (RemoveUnit(self.name),)
 

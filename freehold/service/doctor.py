@@ -14,8 +14,8 @@ from freehold.hosts.host import Host, run_or_raise
 from freehold.plan.box import Box
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item, PlanError
-from freehold.plan.unit import Unit
-from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
+from freehold.plan.node import node_unit
+from freehold.render.paths import UNIT
 from freehold.spec.model import Node
 from freehold.weights.chosen import Chosen
 
@@ -78,11 +78,10 @@ def _of_box(host: Host, box: BoxFacts, chosen: Chosen | None) -> Iterator[Check]
 
 
 def _of_node(host: Host, node: Node, chosen: Chosen) -> Iterator[Check]:
-    unit = Unit(UNIT, (UNIT_PATH, KEY_PATH), node.server.port)
     items: dict[str, Item] = {
         "engine": FileSet(chosen.engine),
         "weights": FileSet(chosen.weights),
-        "port": unit,
+        "port": node_unit(node, chosen),
     }
     found = gather(host, [item.fact() for item in items.values()])
     for (name, item), facts in zip(items.items(), found, strict=True):

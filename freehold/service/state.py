@@ -14,7 +14,7 @@ def state_of(host: Host, facts: UnitFacts, port: int) -> str:
 
     An active unit is asked by HTTP: that it is active says nothing of the model.
     """
-    if facts.load_state == "not-found" and not facts.is_running:
+    if facts.is_absent:
         return "not there: `pulumi up` places it"
     state = facts.active_state
     if facts.is_between_restarts:
