@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from freehold.errors import FreeholdError, Problem
-from freehold.weights.gguf import GgufError, GgufHeader, require_whole
+from freehold.gguf.error import GgufError
+from freehold.gguf.header import Header
+from freehold.gguf.read import read_files
+from freehold.gguf.source import FileSource
+from freehold.gguf.split import shard_names
 from freehold.weights.manifest import FileEntry, Kind, Manifest, is_name, is_path
 from freehold.weights.store import FolderStore
 
@@ -35,7 +39,7 @@ def put_weights(
         raise PutError.of(str(source), "expected a GGUF file, or a folder with some; found none")
     folder = source.parent if source.is_file() else source
     _require_names(name, folder, shards)
-    header = _require_whole(shards)
+    header = _require_model(shards)
     files = _add(store, folder, shards, on_bytes)
     files = tuple(dataclasses.replace(file, executable=False) for file in files)
     known = {
@@ -66,7 +70,7 @@ def put_engine(
         raise PutError.of(str(source), f"expected a folder with {ENGINE_ENTRY}, found none in it")
     paths = sorted(path for path in source.rglob("*") if path.is_file())
     _require_names(name, source, paths)
-    help_text = _ask_help(entry)
+    help_text = ask_help(entry)
     files = _add(store, source, paths, on_bytes)
     files = tuple(
         dataclasses.replace(file, executable=True) if file.path == ENGINE_ENTRY else file
@@ -105,28 +109,25 @@ def _require_names(name: str, folder: Path, paths: list[Path]) -> None:
         raise PutError(problems)
 
 
-def _require_whole(shards: list[Path]) -> GgufHeader:
-    headers: list[GgufHeader] = []
-    problems: list[Problem] = []
-    for shard in shards:
-        try:
-            headers.append(require_whole(shard))
-        except GgufError as error:
-            problems += error.problems
-    declared = headers[0].metadata.get("split.count", 1) if headers else 1
-    if not problems and declared != len(shards):
-        problems.append(
-            Problem(
-                str(shards[0]), f"expected {declared} shards, found {len(shards)} in the folder"
-            )
-        )
-    if problems:
-        raise PutError(problems)
-    return headers[0]
+def _require_model(shards: list[Path]) -> Header:
+    """All of one model, under the names by which the engine finds one shard from another."""
+    try:
+        header = read_files([FileSource(shard) for shard in shards])
+    except GgufError as error:
+        raise PutError(error.problems) from None
+    if len(shards) > 1:
+        first, *_ = shards
+        names = shard_names(first.name)
+        whole = [first.with_name(name) for name in names] if len(names) == len(shards) else []
+        words = f"expected NAME-00001-of-{len(shards):05d}.gguf and so on"
+        wrong = sorted(set(shards) - set(whole))
+        if wrong:
+            raise PutError(Problem(str(shard), words, "rename it") for shard in wrong)
+    return header
 
 
-def _ask_help(entry: Path) -> str:
-    """What the engine prints for --help."""
+def ask_help(entry: Path) -> str:
+    """What the build of `entry` prints for --help. Raises PutError where it does not run."""
     # A wheel unpacks without mode bits: the loader runs the file all the same.
     entry.chmod(entry.stat().st_mode | 0o111) if not os.access(entry, os.X_OK) else None
     try:

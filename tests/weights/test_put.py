@@ -11,7 +11,7 @@ from demo.parts import ENGINE, WEIGHTS
 from freehold.weights.manifest import Kind, Manifest
 from freehold.weights.put import PutError, put_engine, put_weights
 from freehold.weights.store import FolderStore
-from tests.weights.gguf_files import write_model
+from tests.gguf.files import shard, write_model, write_shards
 
 
 @pytest.fixture
@@ -53,28 +53,52 @@ def test_a_single_file_is_a_set_of_its_own(empty: FolderStore, tmp_path: Path) -
 def test_the_shards_of_a_folder_are_a_set_that_begins_with_the_first(
     empty: FolderStore, tmp_path: Path
 ) -> None:
-    for number in (2, 1, 3):
-        write_model(tmp_path / f"s/m-{number}-of-3.gguf", split_count=3)
+    write_shards(tmp_path / "s", 3)
     manifest = put(empty, tmp_path / "s")
-    assert manifest.entry == "m-1-of-3.gguf"
-    assert [file.path for file in manifest.files] == [f"m-{n}-of-3.gguf" for n in (1, 2, 3)]
+    names = [f"m-{n:05d}-of-00003.gguf" for n in (1, 2, 3)]
+    assert [file.path for file in manifest.files] == names
+    assert manifest.entry == names[0]
+    assert manifest.about["architecture"] == "llama"
 
 
-@pytest.mark.parametrize("missing", [1, 2, 3])
+@pytest.mark.parametrize("missing", [0, 1, 2])
 def test_a_missing_shard_is_noticed(empty: FolderStore, tmp_path: Path, missing: int) -> None:
-    for number in {1, 2, 3} - {missing}:
-        write_model(tmp_path / f"s/m-{number}-of-3.gguf", split_count=3)
-    assert "expected 3 shards, found 2 in the folder" in str(refusal(empty, tmp_path / "s"))
+    write_shards(tmp_path / "s", 3)[missing].unlink()
+    words = "expected 3 shards, as it says in split.count, found 2"
+    assert words in str(refusal(empty, tmp_path / "s"))
 
 
 def test_one_shard_alone_is_refused(empty: FolderStore, tmp_path: Path) -> None:
-    path = write_model(tmp_path / "m-1-of-3.gguf", split_count=3)
-    assert "expected 3 shards, found 1" in str(refusal(empty, path))
+    path = write_shards(tmp_path / "s", 3)[0]
+    assert "expected 3 shards, as it says in split.count, found 1" in str(refusal(empty, path))
 
 
 def test_a_count_of_shards_that_is_none_is_refused(empty: FolderStore, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", split_count="three")
-    assert "expected three shards, found 1" in str(refusal(empty, path))
+    assert "expected 'three' shards" in str(refusal(empty, path))
+
+
+def test_shards_of_two_models_are_refused(empty: FolderStore, tmp_path: Path) -> None:
+    paths = write_shards(tmp_path / "s", 3)
+    paths[2].write_bytes(shard(2, 3, no=2))
+    assert "found 2 that are in another shard" in str(refusal(empty, tmp_path / "s"))
+
+
+def test_shards_under_names_that_the_engine_would_not_find_are_refused(
+    empty: FolderStore, tmp_path: Path
+) -> None:
+    """llama-server makes the others' names from the first one's."""
+    first, second, third = write_shards(tmp_path / "s", 3)
+    third.rename(third.with_name("n.gguf"))
+    error = refusal(empty, tmp_path / "s")
+    assert [Path(problem.place).name for problem in error.problems] == ["n.gguf"]
+    for number, path in enumerate((first, second, third.with_name("n.gguf")), 1):
+        path.rename(path.with_name(f"m-{number}-of-3.gguf"))
+    error = refusal(empty, tmp_path / "s")
+    assert [Path(problem.place).name for problem in error.problems] == [
+        f"m-{number}-of-3.gguf" for number in (1, 2, 3)
+    ]
+    assert "expected NAME-00001-of-00003.gguf and so on" in str(error)
 
 
 def test_every_bad_file_of_a_folder_is_named(empty: FolderStore, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""GGUF headers: read from a path, a URL, an object store or another host, and never the tensors."""
