@@ -2,13 +2,16 @@
 
 from freehold.spec.error import SpecError
 from freehold.spec.loader import load
-from freehold.spec.model import Model, Node, Server, Spec, Ssh
+from freehold.spec.model import KnownHardware, Model, Node, Policy, Prices, Server, Spec, Ssh
 from freehold.spec.secret import Secret
 from freehold.spec.source import stack_file, stacks
 
 __all__ = [
+    "KnownHardware",
     "Model",
     "Node",
+    "Policy",
+    "Prices",
     "Secret",
     "Server",
     "Spec",

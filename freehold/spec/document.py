@@ -14,6 +14,7 @@ from yaml.resolver import Resolver
 from freehold.errors import Problem
 from freehold.spec.error import SpecError
 from freehold.spec.schema import Location
+from freehold.spec.unfit import ENCRYPTED, NOTHING, TAGGED, Switch, Unfit
 
 _SHOWN_LENGTH_MAX = 60
 _VALUES_MAX = 20_000  # aliases of aliases multiply; no stack has that many values
@@ -31,23 +32,6 @@ _TRAPS = {  # what YAML 1.1 makes of plain text that YAML 1.2, or a person, read
     "float": "write a plain decimal number, or quote text",
     "timestamp": "YAML reads this as a date: quote it",
 }
-
-
-@dataclass(frozen=True)
-class Unfit:
-    """A value that fits no type, and why: what an error shows of it, and its hint."""
-
-    shown: str
-    hint: str | None = None
-
-
-class Encrypted(Unfit):
-    """What Pulumi encrypted: `{secure: ...}`."""
-
-
-ENCRYPTED = Encrypted("a secret", "only freehold:api_key may be a secret")
-NOTHING = Unfit("nothing")
-TAGGED = Unfit("a value with a YAML tag (!)", "remove the tag, or quote text")
 
 
 @dataclass(frozen=True)
@@ -156,6 +140,8 @@ def _scalar(kind: str, text: str) -> Any:
         return NOTHING
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
+    if kind == "bool":
+        return Switch(text, _TRAPS[kind])
     if kind == "int" and _INTEGER.fullmatch(text):
         return int(text) if len(text) <= _DIGITS_MAX else Unfit(_cut(text), "it is too large")
     if kind == "float" and _DECIMAL.fullmatch(text):

@@ -13,26 +13,46 @@ from freehold.spec.kinds import expected
 
 _FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9-]*")
 
-_FROM_STORE = "weights come from the store, as freehold:model.weights"
-_ALWAYS_ON = "Freehold sets it, to read the node's metrics"
-_NO_PROMPTS = "Freehold turns it off, as it would show what others ask"
-_RUNS_PROGRAMS = "it lets whoever reaches the server act on the node"
-
-REFUSED = {
-    **dict.fromkeys(("--model", "-m"), _FROM_STORE),
-    **dict.fromkeys(("--model-url", "-mu", "--hf-repo", "-hf", "-hfr"), _FROM_STORE),
-    **dict.fromkeys(("--alias", "-a"), "set freehold:model.alias"),
-    "--host": "set freehold:server.listen",
-    "--port": "set freehold:server.port",
-    **dict.fromkeys(("--api-key", "--api-key-file"), "set the secret freehold:api_key"),
-    **dict.fromkeys(("--ctx-size", "-c"), "set freehold:server.context_tokens"),
-    **dict.fromkeys(("--parallel", "-np"), "set freehold:server.slots"),
-    **dict.fromkeys(("--threads", "-t"), "set freehold:server.threads"),
-    "--metrics": _ALWAYS_ON,
-    **dict.fromkeys(("--slots", "--no-slots"), _NO_PROMPTS),
-    **dict.fromkeys(("--tools", "--agent", "--ui-mcp-proxy"), _RUNS_PROGRAMS),
-    "--cors-origins": "it opens the server to the pages of other sites",
+_BY_REASON = {
+    "weights come from the store, as freehold:model.weights": "--model -m --model-url -mu "
+    "--hf-repo -hf -hfr --hf-file -hff --docker-repo -dr --models-dir --models-preset",
+    "set freehold:model.alias": "--alias -a",
+    "set freehold:server.listen": "--host",
+    "set freehold:server.port": "--port",
+    "set the secret freehold:api_key": "--api-key --api-key-file",
+    "set freehold:server.context_tokens": "--ctx-size -c",
+    "set freehold:server.slots": "--parallel -np",
+    "set freehold:server.threads": "--threads -t",
+    "set freehold:server.cache_type": "--cache-type-k -ctk --cache-type-v -ctv",
+    "set freehold:server.batch_tokens": "--batch-size -b",
+    "set freehold:server.ubatch_tokens": "--ubatch-size -ub",
+    "set freehold:server.load_mode": "--load-mode -lm --mlock --mmap --no-mmap "
+    "--direct-io -dio --no-direct-io -ndio",
+    "set freehold:server.devices": "--device -dev",
+    "set freehold:server.mtp": "--spec-type",
+    "set freehold:server.headroom_gpu_gib": "--fit-target -fitt",
+    "Freehold turns --fit off, as it may shrink the context in silence": "--fit -fit "
+    "--fit-ctx -fitc",
+    "Freehold sets it, as its count of the memory rests on it": "--flash-attn -fa "
+    "--kv-unified -kvu --no-kv-unified -no-kvu",
+    "Freehold sets the log, to read from it what the engine holds": "--log-verbosity --verbosity "
+    "-lv --verbose --log-verbose -v --log-disable --log-jsonl",
+    "Freehold sets it, to read the node's metrics": "--metrics",
+    "Freehold turns it off, as it would show what others ask": "--slots --no-slots",
+    "it lets whoever reaches the server act on the node": "--tools --agent -ag --ui-mcp-proxy "
+    "--webui-mcp-proxy --mcp-servers-config --mcp-servers-json",
+    "it opens the server to the pages of other sites": "--cors-origins",
 }
+REFUSED = {flag: reason for reason, flags in _BY_REASON.items() for flag in flags.split()}
+
+# Where a layout is computed, these would change it; placement: by_hand leaves them to the user.
+PLACING = frozenset({
+    "--n-gpu-layers", "--gpu-layers", "-ngl", "--tensor-split", "-ts", "--split-mode", "-sm",
+    "--main-gpu", "-mg", "--override-tensor", "-ot", "--cpu-moe", "-cmoe", "--n-cpu-moe", "-ncmoe",
+    "--kv-offload", "-kvo", "--no-kv-offload", "-nkvo", "--numa", "--rpc",
+})  # fmt: skip
+# Where freehold:model.thinking is set, it stands for these.
+THINKING = frozenset({"--reasoning", "-rea", "--reasoning-effort"})
 
 
 def _flag(text: str) -> str:

@@ -9,13 +9,15 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from freehold.spec.document import ENCRYPTED, Document, Mark, show
+from freehold.spec.agreement import report_disagreements
+from freehold.spec.document import Document, Mark
 from freehold.spec.model import Spec
 from freehold.spec.nearest import nearest
-from freehold.spec.schema import NAMESPACE, path_of
+from freehold.spec.schema import NAMESPACE
 from freehold.spec.secret import Secret
 from freehold.spec.source import REFERENCE, place_of, read_text
 from freehold.spec.syntax import compose
+from freehold.spec.unfit import ENCRYPTED
 from freehold.spec.wording import SET_SECRET, report, unknown_key
 
 _API_KEY = f"{NAMESPACE}:api_key"
@@ -33,7 +35,7 @@ def load(path: Path, *, root: Path, secrets: Mapping[str, str] | None = None) ->
     config, top = _config(compose(read_text(path, root), place), document)
     values = _own_values(config, document)
     _replace_secret(values, document, secrets)
-    _report_duplicate_nodes(values.get("nodes"), document)
+    report_disagreements(values, document)
     try:
         spec = Spec.model_validate(values, context={"root": root.absolute()})
     except ValidationError as error:
@@ -92,22 +94,3 @@ def _replace_secret(
             document.report(document.values[("api_key",)], message, SET_SECRET)
     elif "api_key" not in values and _API_KEY in (secrets or {}):
         values["api_key"] = Secret((secrets or {})[_API_KEY])
-
-
-def _report_duplicate_nodes(nodes: Any, document: Document) -> None:
-    """Two nodes of one name, or two that are one box."""
-    names: dict[str, int] = {}
-    boxes: dict[str, int] = {}
-    for index, node in enumerate(nodes if isinstance(nodes, tuple) else ()):
-        name = node.get("name") if isinstance(node, dict) else None
-        box = node.get("ssh", name) if isinstance(node, dict) else None
-        if not isinstance(name, str) or not isinstance(box, str):
-            continue  # a problem of its own
-        where = path_of(("nodes", index))
-        name_mark = document.values[("nodes", index, "name")]
-        if (other := names.setdefault(name, index)) != index:
-            message = f"{where}: {show(name)} is the name of {path_of(('nodes', other))} already"
-            document.report(name_mark, message)
-        elif (other := boxes.setdefault(box, index)) != index:
-            message = f"{where}: {show(box)} is the box of {path_of(('nodes', other))} already"
-            document.report(document.values.get(("nodes", index, "ssh"), name_mark), message)

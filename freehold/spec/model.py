@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from freehold.spec.flags import FlagName, FlagValue
-from freehold.spec.kinds import (
-    Address,
-    Destination,
-    LocalPath,
-    Name,
-    OneLine,
-    TopLevelInteger,
-    expected,
-)
+from freehold.spec.choices import ThinkingWord
+from freehold.spec.economy import Policy, Prices
+from freehold.spec.hardware import KnownHardware
+from freehold.spec.kinds import Destination, LocalPath, Name, OneLine, TopLevelInteger, expected
 from freehold.spec.secret import Secret
+from freehold.spec.server import Server
+from freehold.spec.typed import Typed, in_words
+
+__all__ = [
+    "KnownHardware",
+    "Model",
+    "Node",
+    "Policy",
+    "Prices",
+    "Server",
+    "Spec",
+    "Ssh",
+]
 
 KEY_LENGTH_MIN = 16
-
-
-class Typed(BaseModel):
-    """Frozen; no unknown keys; nothing is coerced ("8080" is not an integer)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-def _in_words(default: str) -> dict[str, Any]:
-    """What a default that is not a plain value is called in the documentation."""
-    return {"default_in_words": default}
 
 
 class Model(Typed):
@@ -40,48 +35,14 @@ class Model(Typed):
     alias: OneLine = Field(
         default_factory=lambda fields: str(fields["weights"]),
         description="Name that clients of the API ask for.",
-        json_schema_extra=_in_words("the weights' name"),
+        json_schema_extra=in_words("the weights' name"),
     )
-
-
-class Server(Typed):
-    """How llama-server runs on a node."""
-
-    listen: Address = Field(
-        "127.0.0.1",
-        description="Address that the server binds on the node; 0.0.0.0 opens it to the network. "
-        "The API key is asked for in either case.",
-    )
-    port: int = Field(8080, ge=1, le=65535, description="TCP port that the server binds.")
-    context_tokens: int = Field(
-        4096, ge=1, le=16_777_216, description="Context of each slot, in tokens."
-    )
-    slots: int = Field(1, ge=1, le=1024, description="Requests that are answered at the same time.")
-    threads: int | None = Field(
+    thinking: ThinkingWord | None = Field(
         None,
-        ge=1,
-        le=4096,
-        description="CPU threads of the engine.",
-        json_schema_extra=_in_words("the node's physical cores"),
+        description="How long it thinks before it answers, where a request does not say: `off`, "
+        "`high` or `max`.",
+        json_schema_extra=in_words("the model's own"),
     )
-    ready_timeout_s: int = Field(
-        1800,
-        ge=1,
-        le=86_400,
-        description="Seconds until the first token must have come; a load takes minutes.",
-    )
-    flags: Mapping[FlagName, FlagValue] = Field(
-        default_factory=dict,
-        description="Further flags of the engine, in this order; true is a flag without a value.",
-        json_schema_extra=_in_words("none"),
-    )
-
-    def overridden_by(self, other: Server) -> Server:
-        """This server with the keys that `other` sets itself; flags are merged flag by flag."""
-        update = {key: getattr(other, key) for key in other.model_fields_set}
-        if "flags" in update:
-            update["flags"] = {**self.flags, **other.flags}
-        return self.model_copy(update=update)
 
 
 class Ssh(Typed):
@@ -90,7 +51,7 @@ class Ssh(Typed):
     config: LocalPath | None = Field(
         None,
         description="An ssh_config file that is read before ~/.ssh/config.",
-        json_schema_extra=_in_words("none"),
+        json_schema_extra=in_words("none"),
     )
     connect_timeout_s: int = Field(
         10, ge=1, le=600, description="Seconds until a connection must stand."
@@ -105,12 +66,17 @@ class Node(Typed):
         default_factory=lambda fields: str(fields["name"]),
         description="SSH destination: an alias of ssh_config, host, user@host or "
         "ssh://user@host:port.",
-        json_schema_extra=_in_words("the node's name"),
+        json_schema_extra=in_words("the node's name"),
     )
     server: Server = Field(
         default_factory=Server,
         description="Keys of freehold:server that differ on this node; flags merge flag by flag.",
-        json_schema_extra=_in_words("freehold:server"),
+        json_schema_extra=in_words("freehold:server"),
+    )
+    hardware: KnownHardware = Field(
+        default_factory=KnownHardware,
+        description="What is known of its hardware by hand; it overrides what is read.",
+        json_schema_extra=in_words("the defaults below"),
     )
 
 
@@ -126,18 +92,28 @@ class Spec(Typed):
     server: Server = Field(
         default_factory=Server,
         description="How the server runs on every node.",
-        json_schema_extra=_in_words("the defaults below"),
+        json_schema_extra=in_words("the defaults below"),
+    )
+    policy: Policy = Field(
+        default_factory=Policy,
+        description="Limits that turn a bad plan into an error before anything is touched.",
+        json_schema_extra=in_words("the defaults below"),
+    )
+    prices: Prices = Field(
+        default_factory=Prices,
+        description="Prices that costs are counted with.",
+        json_schema_extra=in_words("the defaults below"),
     )
     api_key: Secret | None = Field(
         None,
         description="Key that clients of the API send, a secret of at least "
         f"{KEY_LENGTH_MIN} characters.",
-        json_schema_extra=_in_words("generated, kept encrypted in the stack's state"),
+        json_schema_extra=in_words("generated, kept encrypted in the stack's state"),
     )
     ssh: Ssh = Field(
         default_factory=Ssh,
         description="How nodes are reached, besides your OpenSSH configuration.",
-        json_schema_extra=_in_words("the defaults below"),
+        json_schema_extra=in_words("the defaults below"),
     )
     parallel_nodes: TopLevelInteger = Field(
         4, ge=1, le=1024, description="Nodes that are changed at the same time."

@@ -7,7 +7,8 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
-from freehold.spec.model import Spec, Typed
+from freehold.spec.model import Spec
+from freehold.spec.typed import Typed
 
 NAMESPACE = "freehold"  # Pulumi's name of the project, in front of every key of ours
 
@@ -57,4 +58,6 @@ def default_of(field: FieldInfo) -> str | None:
     """The default as documentation words it; None for a required key."""
     if isinstance(field.json_schema_extra, dict):
         return str(field.json_schema_extra["default_in_words"])
-    return None if field.is_required() else str(field.default)
+    if field.is_required():
+        return None
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from freehold.spec.document import NOTHING, Document, Mark, Unfit, show
+from freehold.spec.document import Document, Mark, show
 from freehold.spec.nearest import nearest
 from freehold.spec.schema import NAMESPACE, Location, model_at, model_of, path_of
+from freehold.spec.unfit import NOTHING, Unfit
 
 EXPECTED = {
     "int_type": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
     "string_type": "text",
     "is_instance_of": "text",  # a path; secrets have words of their own
     "model_type": "a mapping",
     "mapping_type": "a mapping",
     "dict_type": "a mapping",
     "tuple_type": "a list",
+    "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "expected": "{expected}",
@@ -94,13 +97,18 @@ def _report_api_key(error: ErrorDetails, document: Document, top: Mark) -> None:
 
 
 def _words(error: ErrorDetails, got: str | None) -> tuple[str, str | None]:
-    context: Mapping[str, Any] = error.get("ctx", {})
+    context = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
     kind = error["type"]
     if kind == "refused":
         return error["msg"], None
     expected = EXPECTED.get(kind, FALLBACK).format_map(context)
     message = f"expected {expected}" + (f", got {got}" if got is not None else "")
     return message, _hint(kind, error["input"]) or context.get("hint") or None
+
+
+def _plain(value: Any) -> Any:
+    """A bound as a person writes it: 64, not 64.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _hint(kind: str, given: object) -> str | None:

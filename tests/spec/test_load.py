@@ -60,11 +60,66 @@ def test_a_node_carries_the_server_merged_key_by_key_and_flag_by_flag(tmp_path: 
 
 
 def test_flags_keep_their_order_and_types(tmp_path: Path) -> None:
-    flags = "{--temp: 0.70, --no-repack: true, -b: 512, --reasoning: 'off', -a1: '1'}"
+    flags = "{--temp: 0.70, --no-repack: true, -n: 512, --reasoning: 'off', -a1: '1'}"
     spec = loaded(tmp_path, GOOD + f"  freehold:server: {{flags: {flags}}}\n")
     assert repr(list(spec.server.flags.items())) == repr(
-        [("--temp", 0.7), ("--no-repack", True), ("-b", 512), ("--reasoning", "off"), ("-a1", "1")]
+        [("--temp", 0.7), ("--no-repack", True), ("-n", 512), ("--reasoning", "off"), ("-a1", "1")]
     )
+
+
+@pytest.mark.parametrize("key", ["context_tokens", "slots"])
+def test_max_asks_for_as_much_as_fits(tmp_path: Path, key: str) -> None:
+    spec = loaded(tmp_path, GOOD + f"  freehold:server: {{{key}: max}}\n")
+    assert getattr(spec.server, key) == "max"
+
+
+@pytest.mark.parametrize(
+    ("written", "devices"),
+    [("all", None), ("none", ()), ("[CUDA0, Vulkan1]", ("CUDA0", "Vulkan1"))],
+)
+def test_devices_are_all_or_none_or_those_named(
+    tmp_path: Path, written: str, devices: tuple[str, ...] | None
+) -> None:
+    spec = loaded(tmp_path, GOOD + f"  freehold:server: {{devices: {written}}}\n")
+    assert spec.server.devices == devices
+
+
+@pytest.mark.parametrize("written", ["off", '"off"', "'off'"])
+def test_thinking_is_off_with_quotes_and_without(tmp_path: Path, written: str) -> None:
+    text = GOOD.replace("{weights: tiny}", f"{{weights: tiny, thinking: {written}}}")
+    assert loaded(tmp_path, text).model.thinking == "off"
+
+
+@pytest.mark.parametrize("written", ["1", "1.0", '"1.0"'])
+def test_a_number_is_read_as_pulumi_may_rewrite_it(tmp_path: Path, written: str) -> None:
+    spec = loaded(tmp_path, GOOD + f"  freehold:server: {{headroom_gpu_gib: {written}}}\n")
+    assert spec.server.headroom_gpu_gib == 1.0
+
+
+def test_a_node_overrides_each_of_the_keys_that_place_the_model(tmp_path: Path) -> None:
+    own = "{cache_type: q8_0, devices: none, headroom_ram_gib: 0, ubatch_tokens: 1024, mtp: true}"
+    spec = loaded(
+        tmp_path,
+        GOOD + f"      server: {own}\n"
+        "    - name: grace\n"
+        "  freehold:server: {cache_type: auto, devices: [CUDA1], batch_tokens: 4096}\n",
+    )
+    ada, grace = (node.server for node in spec.nodes)
+    assert (ada.cache_type, ada.devices, ada.headroom_ram_gib) == ("q8_0", (), 0)
+    assert (ada.batch_tokens, ada.ubatch_tokens, ada.mtp) == (4096, 1024, True)
+    assert (grace.cache_type, grace.devices, grace.mtp) == ("auto", ("CUDA1",), False)
+
+
+def test_flags_that_place_the_model_are_taken_where_it_is_placed_by_hand(tmp_path: Path) -> None:
+    by_hand = "{placement: by_hand, flags: {--n-gpu-layers: 99, -ot: 'exps=CPU'}}"
+    spec = loaded(tmp_path, GOOD + f"      server: {by_hand}\n")
+    assert list(spec.node("ada").server.flags) == ["--n-gpu-layers", "-ot"]
+
+
+def test_flags_of_thinking_are_taken_where_the_stack_leaves_it_open(tmp_path: Path) -> None:
+    flags = "{--reasoning-effort: high, --chat-template-kwargs: '{\"enable_thinking\": true}'}"
+    spec = loaded(tmp_path, GOOD + f"  freehold:server: {{flags: {flags}}}\n")
+    assert list(spec.server.flags) == ["--reasoning-effort", "--chat-template-kwargs"]
 
 
 def test_paths_start_at_the_checkout_or_at_home(

@@ -54,6 +54,9 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path) -> None:
     copy.write_text(switched_on())
     spec = load(copy, root=tmp_path)
     assert (spec.server.threads, spec.ssh.config) == (4, tmp_path / "ssh_config")
+    assert (spec.model.thinking, spec.server.devices) == ("high", ("CUDA0", "CUDA1"))
+    assert (spec.policy.max_usd_per_hour, spec.prices.usd_per_kwh) == (60, 0.3)
+    assert (spec.node("ada").hardware.gpus, spec.node("grace").hardware.gpus) == (4, None)
     assert isinstance(spec.api_key, Secret)
 
 
@@ -96,12 +99,18 @@ def test_a_mistyped_key_of_the_reference_is_told_the_right_one(
     whole = yaml.safe_load(switched_on())
     copy = tmp_path / "Pulumi.copy.yaml"
     prefix = "freehold:" if len(path) == 1 else ""
-    for wrong in mistypings(path[-1]):
+    for wrong in unmistakable(path):
         broken = _renamed(whole["config"], path, wrong)
         copy.write_text(yaml.safe_dump({"config": broken}, sort_keys=False))
         with pytest.raises(SpecError) as error:
             load(copy, root=tmp_path)
         assert f'"{prefix}{wrong}"; did you mean "{prefix}{path[-1]}"?' in str(error.value)
+
+
+def unmistakable(path: tuple[str, ...]) -> set[str]:
+    """Mistypings of a key that are not another key's as well: gpu, for gpus."""
+    others = {other[-1] for other in KEYS if other[:-1] == path[:-1]} - {path[-1]}
+    return {wrong for wrong in mistypings(path[-1]) if not others & {wrong, *mistypings(wrong)}}
 
 
 def _renamed(config: dict[str, object], path: tuple[str, ...], wrong: str) -> dict[str, object]:
