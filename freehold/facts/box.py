@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from freehold.facts.fact import Fact, field
+from freehold.facts.fact import Fact, every, field
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,15 @@ def _parse(text: str) -> BoxFacts:
         disk_bytes=int(disk[1]) * 1024,
         disk_available_bytes=int(disk[3]) * 1024,
         clock_s=int(field(text, "clock")),
-        gpus=_all(text, "gpu"),
+        gpus=every(text, "gpu"),
         # Without a driver it prints its complaint on stdout.
-        nvidia=tuple(line for line in _all(text, "nvidia") if line.startswith("GPU ")),
-        missing_tools=_all(text, "missing"),
+        nvidia=tuple(line for line in every(text, "nvidia") if line.startswith("GPU ")),
+        missing_tools=every(text, "missing"),
     )
 
 
 def _kib(text: str) -> int:
     return int(text.removesuffix("kB")) * 1024
-
-
-def _all(text: str, key: str) -> tuple[str, ...]:
-    return tuple(
-        line.removeprefix(f"{key}=") for line in text.splitlines() if line.startswith(f"{key}=")
-    )
 
 
 BOX: Fact[BoxFacts] = Fact("box", _SCRIPT, _parse)

@@ -50,6 +50,12 @@ def field(text: str, key: str, separator: str = "=") -> str:
     raise KeyError(key)
 
 
+def every(text: str, key: str) -> tuple[str, ...]:
+    """The values of all lines `key=value`, in their order; none where no line has that key."""
+    begin = f"{key}="
+    return tuple(line.removeprefix(begin) for line in text.splitlines() if line.startswith(begin))
+
+
 def quote(path: str) -> str:
     """`path` as one word of a shell script."""
     return shlex.quote(path)

@@ -13,6 +13,7 @@ from freehold.facts.box import BOX
 from freehold.facts.fact import Fact, gather
 from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
+from freehold.facts.hardware import hardware_fact
 from freehold.facts.unit import unit_fact
 from freehold.hosts.host import HostError
 from freehold.weights.manifest import FileEntry, Kind, Manifest
@@ -33,6 +34,7 @@ FACTS: dict[str, Fact[Any]] = {
     "unit": unit_fact("llama-server.service", ("/etc/ssh/sshd_config", "/nope"), 8080),
     "file": file_fact("/etc/hostname"),
     "fileset": file_set_fact(TWO_FILES),
+    "hardware": hardware_fact("llama-server.service"),
 }
 
 
@@ -46,8 +48,10 @@ def shown(facts: Any) -> Any:
         return {key: shown(value) for key, value in facts.items()}
     if isinstance(facts, bytes):
         return facts.decode("latin-1")
-    if isinstance(facts, tuple | frozenset):
-        return sorted(facts) if isinstance(facts, frozenset) else list(facts)
+    if isinstance(facts, frozenset):
+        return sorted(facts)
+    if isinstance(facts, tuple):
+        return [shown(fact) for fact in facts]
     return facts
 
 
