@@ -1,0 +1,104 @@
+"""The compute buffer: what an engine needs besides weights and KV cache, by its own arithmetic.
+
+No constant is fitted. The graph that llama.cpp would run is written down (graph.py), cut and
+copied between places as its scheduler does (tape.py), and packed as its allocator does (arena.py).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from freehold.sizing.attention import Traits
+from freehold.sizing.graph import mtp_program, trunk_program
+from freehold.sizing.hardware import Backend
+from freehold.sizing.held import Held, Interval, Run
+from freehold.sizing.kv import DRAFT_TOKENS_MAX, MTP_CACHE_TYPE
+from freehold.sizing.model import CACHE_TYPES, Dimensions, ModelShape
+from freehold.sizing.share import Share, mtp_share, trunk_share
+from freehold.sizing.tape import Program, Scale
+
+MIB = 1 << 20
+MEASURED = frozenset({"glm-dsa", "deepseek2", "qwen3moe", "llama"})
+"""The architectures whose graphs were held against the engine's account."""
+
+_QK_NORMED = frozenset({"qwen3", "qwen3moe", "glm4moe", "gemma3"})
+_GUESSED = 0.3  # of the expected, both ways, where the graph is taken from a like architecture
+
+
+def compute_buffer(model: ModelShape, run: Run, held: Held) -> Interval:
+    """Bytes of the compute buffers on one device, or the host.
+
+    `expected` is what a load allocates. The interval spans the engine's dry run too: in it a
+    device leaves its first norm to the one before, so that holes fall otherwise (build 10434).
+    Where the run drafts, the buffer of that context is added.
+    """
+    scale = _scale(run, model.dimensions, run.slots * (1 + DRAFT_TOKENS_MAX * run.has_mtp))
+    traits = _traits(model, run, run.cache_type)
+    sizes = [_size(_trunk(model.dimensions, traits, trunk_share(model, held)), scale)]
+    if held.blocks and held.blocks[0] and not held.is_host:
+        late = trunk_share(model, held, begins_late=True)
+        sizes.append(_size(_trunk(model.dimensions, traits, late), scale))
+    drafting = _drafting_bytes(model, run, held) if run.has_mtp else 0
+    low, expected, high = (n + drafting for n in (min(sizes), sizes[0], max(sizes)))
+    if model.architecture not in MEASURED:
+        low, high = int(low * (1 - _GUESSED)), int(high * (1 + _GUESSED))
+    return Interval(low, expected, high)
+
+
+def device_overhead_bytes(backend: Backend) -> int:
+    """What a process takes on each device besides its buffers; not measured here.
+
+    CUDA: its context (about 300 MiB on Ampere to 500 MiB on Hopper) and cuBLAS' workspace, which
+    is 32 MiB on Hopper and 8 MiB before. Source: NVIDIA's cuBLAS documentation for the workspace;
+    for the context what llama.cpp's own --fit leaves free for it (-fitt, 1024 MiB) is the bound.
+    """
+    match backend:
+        case Backend.CUDA:
+            return 550 * MIB
+        case Backend.VULKAN:
+            return 150 * MIB
+        case Backend.METAL:
+            return 64 * MIB
+        case Backend.RPC:
+            return 0
+
+
+def _drafting_bytes(model: ModelShape, run: Run, held: Held) -> int:
+    share = mtp_share(model, held)
+    if share is None:
+        return 0
+    program = _mtp(model.dimensions, _traits(model, run, MTP_CACHE_TYPE), share)
+    return _size(program, _scale(run, model.dimensions, run.slots))
+
+
+def _scale(run: Run, dims: Dimensions, outputs: int) -> Scale:
+    """Source: llama_context::sched_reserve and graph_reserve."""
+    tokens = min(run.cells, run.batch_tokens, run.ubatch_tokens)
+    tokens = -(-tokens // run.slots) * run.slots
+    cells = run.stream_cells
+    return Scale(tokens, min(tokens, outputs), cells, min(dims.top_k, cells))
+
+
+def _traits(model: ModelShape, run: Run, cache_type: str) -> Traits:
+    return Traits(
+        is_mla=model.is_mla,
+        is_sparse=model.is_sparse,
+        has_qk_norm=model.architecture in _QK_NORMED,
+        has_flash_attention=run.has_flash_attention,
+        is_cache_quantised=CACHE_TYPES[cache_type].bytes_per_block < 64,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _trunk(dims: Dimensions, traits: Traits, share: Share) -> Program:
+    return trunk_program(dims, traits, share)
+
+
+@lru_cache(maxsize=256)
+def _mtp(dims: Dimensions, traits: Traits, share: Share) -> Program:
+    return mtp_program(dims, traits, share)
+
+
+@lru_cache(maxsize=4096)
+def _size(program: Program, scale: Scale) -> int:
+    return program.size_bytes(scale)
