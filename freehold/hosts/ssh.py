@@ -14,6 +14,7 @@ from typing import IO
 
 from freehold.hosts.command import NO_SUDO_EXIT, TRUNCATED_EXIT, Command, Result
 from freehold.hosts.host import HostError, UnreachableError
+from freehold.hosts.process import capture, environment, feed, text_of
 from freehold.hosts.ssh_config import SshSettings, config_text
 from freehold.hosts.ssh_errors import explain
 from freehold.hosts.ssh_folder import connection_folder
@@ -49,7 +50,7 @@ class SshHost:
             capture_output=True,
             text=True,
             check=True,
-            env=_environment(),
+            env=environment(),
         )
         return dict(line.split(" ", 1) for line in done.stdout.splitlines())["hostname"]
 
@@ -61,11 +62,11 @@ class SshHost:
         """See Host.run."""
         folder = self._connect()
         argv = [*_ssh(folder), self._destination, command.remote_line()]
-        with _capture(folder) as out, _capture(folder) as err:
+        with capture(folder) as out, capture(folder) as err:
             with self._started(argv, out, err) as process:
-                _feed(process, command.stdin(), chunks)
+                feed(process, command.stdin(), chunks)
                 status = process.wait()
-            stdout, stderr = command.redact(_text(out)), command.redact(_text(err))
+            stdout, stderr = command.redact(text_of(out)), command.redact(text_of(err))
         if self._cancelled:
             raise UnreachableError.of(self.name, f"{command.description}: cancelled")
         if status == NO_SUDO_EXIT and command.root:
@@ -134,12 +135,12 @@ class SshHost:
         (folder / "config").write_text(config_text(self._settings))
         argv = [*_ssh(folder), "-fN", "-o", "ControlMaster=yes"]
         argv += ["-o", f"ControlPersist={MASTER_IDLE_S}", self._destination]
-        with _capture(folder) as err:
+        with capture(folder) as err:
             with self._started(argv, subprocess.DEVNULL, err) as process:
-                _feed(process, b"", ())
+                feed(process, b"", ())
                 status = process.wait()
             if status:
-                said = _text(err)
+                said = text_of(err)
                 if _THROUGH_ANOTHER in said:
                     said = self._said_alone(folder) or said
                 raise explain(self.name, self._destination, said)
@@ -148,9 +149,9 @@ class SshHost:
         """What a connection says that is not to be kept: OpenSSH hides all that a jump host's
         own connection complains of where ControlPersist is set."""
         argv = ["ssh", "-F", str(folder / "config"), self._destination, "true"]
-        with _capture(folder) as err, self._started(argv, subprocess.DEVNULL, err) as process:
-            _feed(process, b"", ())
-            return _text(err) if process.wait() else ""
+        with capture(folder) as err, self._started(argv, subprocess.DEVNULL, err) as process:
+            feed(process, b"", ())
+            return text_of(err) if process.wait() else ""
 
     def _control(self, folder: Path, verb: str, *arguments: str) -> str | None:
         """Speak to the live connection; what it complains of, or None."""
@@ -160,7 +161,7 @@ class SshHost:
             capture_output=True,
             text=True,
             check=False,
-            env=_environment(),
+            env=environment(),
         )
         return done.stderr.strip() if done.returncode else None
 
@@ -173,7 +174,7 @@ class SshHost:
             stdin=subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,  # Ctrl-C in the terminal is ours to hand on, in order
         )
         self._running.add(process)
@@ -188,27 +189,3 @@ class SshHost:
 
 def _ssh(folder: Path) -> list[str]:
     return ["ssh", "-F", str(folder / "config"), "-S", str(folder / "master")]
-
-
-def _environment() -> dict[str, str]:
-    """Ours without Pulumi's variables, which hold decrypted configuration."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-
-
-def _capture(folder: Path) -> IO[bytes]:
-    """An output's file: unlike a pipe it never fills, nor waits for a master in the background."""
-    return tempfile.TemporaryFile(dir=folder)
-
-
-def _text(captured: IO[bytes]) -> str:
-    captured.seek(0)
-    return captured.read().decode("utf-8", "replace")
-
-
-def _feed(process: subprocess.Popen[bytes], first: bytes, chunks: Iterable[bytes]) -> None:
-    """Send stdin and end it. A process that ends early says why by its status, not by EPIPE."""
-    assert process.stdin is not None  # noqa: S101 - started with a pipe, three lines above
-    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-        stdin.write(first)
-        for chunk in chunks:
-            stdin.write(chunk)

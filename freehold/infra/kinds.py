@@ -68,7 +68,7 @@ class BoxKind(ResourceKind):
     def outputs(self, inputs: Properties, facts: BoxFacts, host: Host) -> Properties:
         stable = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes")
         told = {name: getattr(facts, name) for name in stable}
-        told |= {"gpus": list(facts.gpus), "has_nvidia": bool(facts.nvidia)}
+        told |= {"gpus": list(facts.gpus), "nvidia": list(facts.nvidia)}
         return {**inputs, **told, "address": host.address}
 
 

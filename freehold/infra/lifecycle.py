@@ -124,3 +124,8 @@ class BoxResource:
             cancelled=self._sessions.cancelled,
         )
         self._log.info(urn, f"first token after {took_s:.1f} s")
+        # Not for an operation that starts nothing: it takes as long as all the rest to import.
+        from freehold.infra.attested import not_attested
+
+        if reason := not_attested(session.host, inputs):
+            self._log.info(urn, reason)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
-from freehold.infra.resources import Box, File, FileSet, Provider, Service
+from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service
+from freehold.infra.sized import layout_inputs
 from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
 from freehold.render.service import is_loopback, service_unit
+from freehold.sizing.planned import Planned
+from freehold.spec.economy import Policy, Prices
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
 
@@ -22,13 +26,16 @@ class NodeArgs:
     node: Node
     model: Model
     chosen: Chosen
+    prices: Prices
+    policy: Policy
     api_key: pulumi.Output[str]
 
 
 class NodeComponent(pulumi.ComponentResource):
-    """`endpoint` is the URL that clients use."""
+    """`endpoint` is the URL that clients use; `layout` says in short how the model lies."""
 
     endpoint: pulumi.Output[str]
+    layout: Mapping[str, pulumi.Output[Any]]
 
     def __init__(self, args: NodeArgs, provider: Provider) -> None:
         node, server, chosen = args.node, args.node.server, args.chosen
@@ -36,18 +43,24 @@ class NodeComponent(pulumi.ComponentResource):
         where = {"node": node.name, "ssh": node.ssh}
         base = pulumi.ResourceOptions(parent=self, provider=provider)
         box = Box(node.name, where, chosen.engine.arch, base)
-        on_box = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[box])
+        on_box = pulumi.ResourceOptions.merge(base, after(box))
 
         engine = FileSet(where, chosen.engine, on_box)
-        weights = FileSet(where, chosen.weights, on_box)
+        machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": box.nvidia}
+        inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)
+        # After the engine, which has a say in it, and before the weights, which take hours.
+        layout = Layout(where, inputs, pulumi.ResourceOptions.merge(base, after(box, engine)))
+        weights = FileSet(
+            where, chosen.weights, pulumi.ResourceOptions.merge(base, after(box, layout))
+        )
         key_text = args.api_key.apply(lambda key: f"{key}\n")
         key = File(where, KEY_PATH, key_text, on_box, mode="0600", is_secret=True)
 
-        def render(facts: Mapping[str, object]) -> str:
-            cores, has_gpu = int(str(facts["cores"])), bool(facts["has_nvidia"])
-            return service_unit(args.model, server, chosen.weights, chosen.engine, cores, has_gpu)
+        def render(facts: Mapping[str, Any]) -> str:
+            planned, has_gpu = Planned.of_properties(facts["planned"]), bool(facts["nvidia"])
+            return service_unit(args.model, server, chosen.weights, chosen.engine, planned, has_gpu)
 
-        unit_text = pulumi.Output.all(cores=box.cores, has_nvidia=box.has_nvidia).apply(render)
+        unit_text = pulumi.Output.all(planned=layout.planned, nvidia=box.nvidia).apply(render)
         unit = File(where, UNIT_PATH, unit_text, on_box)
         restart_on = {
             UNIT_PATH: unit_text.apply(_sha256),
@@ -61,8 +74,9 @@ class NodeComponent(pulumi.ComponentResource):
             "port": server.port,
             "ready_timeout_s": server.ready_timeout_s,
             "restart_on": restart_on,
+            "planned": layout.planned,
         }
-        placed = [box, engine, weights, key, unit]
+        placed = [box, engine, layout, weights, key, unit]
         service = Service(
             where, props, pulumi.ResourceOptions(parent=self, provider=provider, depends_on=placed)
         )
@@ -70,7 +84,13 @@ class NodeComponent(pulumi.ComponentResource):
         self.endpoint = pulumi.Output.all(box.address, service.id).apply(
             lambda known: f"http://{'127.0.0.1' if local else known[0]}:{server.port}/v1"
         )
+        self.layout = {"mode": layout.mode, "speed": layout.speed}
         self.register_outputs({"endpoint": self.endpoint})
+
+
+def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
+    """The option of what is made once `resources` are there."""
+    return pulumi.ResourceOptions(depends_on=list(resources))
 
 
 def _sha256(text: str) -> str:

@@ -9,7 +9,9 @@ import pulumi
 from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
 from freehold.infra.resources import ApiKey, Provider
-from freehold.render.engine_flags import engine_flags, flag_problems
+from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
+from freehold.sizing.planned import Planned
+from freehold.sizing.policy import rent_problems
 from freehold.spec import load, stack_file
 from freehold.spec.model import Spec
 from freehold.weights.chosen import Chosen
@@ -31,15 +33,20 @@ def _declare(root: Path) -> None:
     key = pulumi.Config("freehold").get("api_key")
     spec = load(path, root=root, secrets={"freehold:api_key": key} if key else {})
     chosen = Chosen.of(spec)
-    _check_flags(spec, chosen, str(path.relative_to(root)))
+    place = str(path.relative_to(root))
+    _check_flags(spec, chosen, place)
+    _check_rent(spec, place)
 
     provider = Provider("freehold", spec)
     api_key = _api_key(spec, provider)
     nodes = {
-        node.name: NodeComponent(NodeArgs(node, spec.model, chosen, api_key), provider)
+        node.name: NodeComponent(
+            NodeArgs(node, spec.model, chosen, spec.prices, spec.policy, api_key), provider
+        )
         for node in spec.nodes
     }
     pulumi.export("endpoints", {name: node.endpoint for name, node in nodes.items()})
+    pulumi.export("layouts", {name: node.layout for name, node in nodes.items()})
     pulumi.export("model", spec.model.alias)
     pulumi.export("api_key", api_key)
 
@@ -52,11 +59,26 @@ def _api_key(spec: Spec, provider: Provider) -> pulumi.Output[str]:
 
 def _check_flags(spec: Spec, chosen: Chosen, place: str) -> None:
     """Every flag of every node, against the pinned build, before any box is touched."""
+    known = known_flags(chosen.engine.engine_help or "")
     flags = {
         flag[0]: None
         for node in spec.nodes
-        for flag in engine_flags(spec.model, node.server, chosen.weights, chosen.engine, threads=1)
+        for flag in engine_flags(
+            spec.model,
+            node.server,
+            chosen.weights,
+            chosen.engine,
+            Planned.by_hand(node.server, cores=1, known_flags=known),
+        )
     }
     problems = flag_problems(place, flags, chosen.engine)
     if problems:
+        raise FreeholdError(problems)
+
+
+def _check_rent(spec: Spec, place: str) -> None:
+    """What the nodes cost together, as far as the stack says it."""
+    priced = {node.name: node.hardware.usd_per_hour for node in spec.nodes}
+    known = {name: price for name, price in priced.items() if price is not None}
+    if problems := rent_problems(place, spec.policy, known):
         raise FreeholdError(problems)

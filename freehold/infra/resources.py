@@ -46,17 +46,33 @@ class Box(pulumi.CustomResource):
     """A box that carries a node: its facts, and the checks before anything is placed."""
 
     cores: pulumi.Output[int]
+    memory_bytes: pulumi.Output[int]
     address: pulumi.Output[str]
     gpus: pulumi.Output[list[str]]
-    has_nvidia: pulumi.Output[bool]
+    nvidia: pulumi.Output[list[str]]
 
     def __init__(
         self, name: str, where: Mapping[str, str], arch: str, opts: pulumi.ResourceOptions
     ) -> None:
         outputs = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes")
         props = {**where, "arch": arch, **dict.fromkeys(outputs)}
-        props |= {"gpus": None, "has_nvidia": None, "address": None}
+        props |= {"gpus": None, "nvidia": None, "address": None}
         super().__init__(type_names.BOX, name, props, opts)
+
+
+class Layout(pulumi.CustomResource):
+    """Where each part of the model goes on a box, how fast that is, and what it costs."""
+
+    planned: pulumi.Output[dict[str, Any]]
+    mode: pulumi.Output[str]
+    speed: pulumi.Output[dict[str, Any]]
+
+    def __init__(
+        self, where: Mapping[str, str], inputs: Mapping[str, Any], opts: pulumi.ResourceOptions
+    ) -> None:
+        told = ("planned", "mode", "engine_asked", "devices", "speed", "cost")
+        props = {**where, **inputs, **dict.fromkeys(told)}
+        super().__init__(type_names.LAYOUT, f"{where['node']}-layout", props, opts)
 
 
 class FileSet(pulumi.CustomResource):

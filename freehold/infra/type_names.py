@@ -10,6 +10,7 @@ API_KEY = "freehold:index:ApiKey"
 BOX = "freehold:box:Box"
 ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
+LAYOUT = "freehold:box:Layout"
 SERVICE = "freehold:box:Service"
 WEIGHTS = "freehold:box:Weights"
 
@@ -18,6 +19,7 @@ REPLACED_BY: dict[str, frozenset[str]] = {
     BOX: frozenset(),
     ENGINE: frozenset({"digest", "set"}),
     FILE: frozenset({"path"}),
+    LAYOUT: frozenset(),
     SERVICE: frozenset({"unit"}),
     WEIGHTS: frozenset({"digest", "set"}),
 }

@@ -11,9 +11,10 @@ from freehold.hosts.ssh_config import SshSettings
 from freehold.infra.api_key import ApiKey
 from freehold.infra.engine_log import EngineLog
 from freehold.infra.kinds import KINDS
+from freehold.infra.layout import LayoutResource
 from freehold.infra.lifecycle import BoxResource, Resource
 from freehold.infra.sessions import Sessions
-from freehold.infra.type_names import API_KEY
+from freehold.infra.type_names import API_KEY, LAYOUT
 from freehold.weights.store import FolderStore
 
 
@@ -32,8 +33,10 @@ def wire(settings_json: str, log: EngineLog) -> Wiring:
     ssh = SshSettings(Path(config) if config else None, settings["connect_timeout_s"])
     sessions = Sessions(ssh, settings["parallel_nodes"])
     # Opened when a sync needs it: a destroy works after the store's disk was taken away.
-    open_store = partial(FolderStore, Path(settings["store"]))
+    store = Path(settings["store"])
+    open_store = partial(FolderStore, store)
     resources: dict[str, Resource] = {
         kind.type_name: BoxResource(kind, sessions, open_store, log) for kind in KINDS
     }
-    return Wiring(sessions, resources | {API_KEY: ApiKey()})
+    resources |= {API_KEY: ApiKey(), LAYOUT: LayoutResource(sessions, store, log)}
+    return Wiring(sessions, resources)

@@ -10,16 +10,17 @@ from freehold.plan.item import Item
 from freehold.plan.unit import Unit
 from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
 from freehold.render.service import service_unit
+from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
 
 
 def node_items(
-    model: Model, node: Node, chosen: Chosen, box: BoxFacts, api_key: str | None
+    model: Model, node: Node, chosen: Chosen, box: BoxFacts, planned: Planned, api_key: str | None
 ) -> tuple[Item, ...]:
     """Everything but the key's file where `api_key` is not known: Pulumi alone has it."""
     unit = service_unit(
-        model, node.server, chosen.weights, chosen.engine, box.cores, bool(box.nvidia)
+        model, node.server, chosen.weights, chosen.engine, planned, bool(box.nvidia)
     )
     items: list[Item] = [
         Box(chosen.engine.arch),

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from freehold.errors import Problem
+from freehold.sizing.flags import Flags
+from freehold.sizing.planned import Planned
+from freehold.sizing.thinking import USUAL, thinking_flags
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import Manifest
 
 CREDENTIAL = "api-key"
 
+
+_ACCOUNT = ("--verbosity", "4")
+"""At which it says where each part of the model lies; no prompt is logged (seen with 10434)."""
 
 # Doors that a build has open by default: closed where it has them.
 CLOSING: dict[str, str | None] = {
@@ -23,9 +29,10 @@ CLOSING: dict[str, str | None] = {
 
 
 def engine_flags(
-    model: Model, server: Server, weights: Manifest, engine: Manifest, threads: int
+    model: Model, server: Server, weights: Manifest, engine: Manifest, planned: Planned
 ) -> tuple[tuple[str, ...], ...]:
-    """llama-server's flags, each with its value. `threads` holds where the spec names none.
+    """llama-server's flags, each with its value: the service's own, those of the layout, the
+    person's further ones. Raises FreeholdError where the build cannot think as the model should.
 
     Every flag and its value are two items: `--flag=value` is refused by the engine. The port and
     the context are always passed: the defaults of both moved between builds.
@@ -37,16 +44,24 @@ def engine_flags(
         ("--port", str(server.port)),
         ("--api-key-file", f"${{CREDENTIALS_DIRECTORY}}/{CREDENTIAL}"),
         # With an explicit --parallel each slot gets its share: the context is the product.
-        ("--ctx-size", str(server.context_tokens * server.slots)),
-        ("--parallel", str(server.slots)),
-        ("--threads", str(server.threads or threads)),
+        ("--ctx-size", str(planned.context_tokens * planned.slots)),
+        ("--parallel", str(planned.slots)),
+        ("--threads", str(planned.threads)),
         ("--metrics", None),
     ]
     known = known_flags(engine.engine_help or "")
+    if _ACCOUNT[0] in known:
+        own.append(_ACCOUNT)
+    thinking: Flags = ()
+    if model.thinking is not None:
+        thinking = thinking_flags(model.thinking, USUAL[model.thinking], known)
     closing = [(flag, value) for flag, value in CLOSING.items() if flag in known]
     further = [(flag, None if v is True else str(v)) for flag, v in server.flags.items()]
-    pairs = [*own, *closing, *further]
-    return tuple((flag,) if value is None else (flag, value) for flag, value in pairs)
+    return (*_words(own), *planned.flags, *thinking, *_words(closing), *_words(further))
+
+
+def _words(pairs: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, ...]]:
+    return ((flag,) if value is None else (flag, value) for flag, value in pairs)
 
 
 def known_flags(engine_help: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from freehold.render.engine_flags import CREDENTIAL, engine_flags
 from freehold.render.paths import KEY_PATH, UNIT_PATH
 from freehold.render.templates import render
+from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import Manifest
 
@@ -26,10 +27,15 @@ class ServiceContext:
 
 
 def service_unit(
-    model: Model, server: Server, weights: Manifest, engine: Manifest, threads: int, has_gpu: bool
+    model: Model,
+    server: Server,
+    weights: Manifest,
+    engine: Manifest,
+    planned: Planned,
+    has_gpu: bool,
 ) -> str:
-    """The text of llama-server.service. `threads` holds where the spec names none."""
-    flags = engine_flags(model, server, weights, engine, threads)
+    """The text of llama-server.service."""
+    flags = engine_flags(model, server, weights, engine, planned)
     lines = [escape(engine.node_entry), *(" ".join(map(escape, flag)) for flag in flags)]
     context = ServiceContext(
         alias=model.alias.replace("%", "%%"),

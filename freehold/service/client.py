@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,26 @@ class Client:
             except (LookupError, ValueError, TypeError) as error:
                 raise self._refused(f"{type(error).__name__}: {error}") from None
 
-    def ask(self, key: str, question: str, max_tokens: int) -> Iterator[str]:
-        """The answer to one question, in pieces as they come."""
+    def complete(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The server's whole answer to a plain completion, its timings within.
+
+        Raises HostError with what the server said instead.
+        """
+        with self._post("/completion", key, body) as response:
+            try:
+                answer = json.load(response)
+            except ValueError as error:
+                raise self._refused(f"{type(error).__name__}: {error}") from None
+            if not isinstance(answer, dict):
+                raise self._refused(f"{type(answer).__name__} in place of an object")
+            return answer
+
+    def ask(
+        self, key: str, question: str, max_tokens: int, more: Mapping[str, Any] | None = None
+    ) -> Iterator[str]:
+        """The answer to one question, in pieces as they come; `more` is added to the request."""
         messages = [{"role": "user", "content": question}]
-        body = {"messages": messages, "max_tokens": max_tokens, "stream": True}
+        body = {"messages": messages, "max_tokens": max_tokens, "stream": True, **(more or {})}
         with self._post("/v1/chat/completions", key, body) as response:
             for line in response:
                 data = line.decode().strip().removeprefix("data: ")

@@ -6,6 +6,7 @@ copied between places as its scheduler does (tape.py), and packed as its allocat
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from freehold.sizing.attention import Traits
@@ -28,16 +29,14 @@ _GUESSED = 0.3  # of the expected, both ways, where the graph is taken from a li
 def compute_buffer(model: ModelShape, run: Run, held: Held) -> Interval:
     """Bytes of the compute buffers on one device, or the host.
 
-    `expected` is what a load allocates. The interval spans the engine's dry run too: in it a
-    device leaves its first norm to the one before, so that holes fall otherwise (build 10434).
-    Where the run drafts, the buffer of that context is added.
+    `expected` is what a load allocates; the interval spans what else may come in from the device
+    before (see `_variants`). Where the run drafts, the buffer of that context is added.
     """
     scale = _scale(run, model.dimensions, run.slots * (1 + DRAFT_TOKENS_MAX * run.has_mtp))
     traits = _traits(model, run, run.cache_type)
-    sizes = [_size(_trunk(model.dimensions, traits, trunk_share(model, held)), scale)]
-    if held.blocks and held.blocks[0] and not held.is_host:
-        late = trunk_share(model, held, begins_late=True)
-        sizes.append(_size(_trunk(model.dimensions, traits, late), scale))
+    sizes = [
+        _trunk_bytes(model.dimensions, traits, share, scale) for share in _variants(model, held)
+    ]
     drafting = _drafting_bytes(model, run, held) if run.has_mtp else 0
     low, expected, high = (n + drafting for n in (min(sizes), sizes[0], max(sizes)))
     if model.architecture not in MEASURED:
@@ -63,12 +62,31 @@ def device_overhead_bytes(backend: Backend) -> int:
             return 0
 
 
+def _variants(model: ModelShape, held: Held) -> list[Share]:
+    """The share that is likely, then others that are possible.
+
+    In the engine's dry run a device leaves its first norm to the one before, and holes fall
+    otherwise (build 10434). Without shared experts, the sum over experts that lie on the host is
+    left by the block before to the next device; taken as likely where the first block's own do.
+    """
+    share = trunk_share(model, held)
+    if not held.blocks or not held.blocks[0] or held.is_host:
+        return [share]
+    found = [share, replace(share, begins_late=True)]
+    first = held.blocks[0]
+    has_shared = model.dimensions.experts_shared > 0
+    if held.offloaded_experts and model.blocks[first - 1].experts and not has_shared:
+        gathering = replace(share, begins_with_experts=True)
+        found.insert(0 if first in held.offloaded_experts else 2, gathering)
+    return found
+
+
 def _drafting_bytes(model: ModelShape, run: Run, held: Held) -> int:
     share = mtp_share(model, held)
     if share is None:
         return 0
-    program = _mtp(model.dimensions, _traits(model, run, MTP_CACHE_TYPE), share)
-    return _size(program, _scale(run, model.dimensions, run.slots))
+    traits, scale = _traits(model, run, MTP_CACHE_TYPE), _scale(run, model.dimensions, run.slots)
+    return _mtp_bytes(model.dimensions, traits, share, scale)
 
 
 def _scale(run: Run, dims: Dimensions, outputs: int) -> Scale:
@@ -89,16 +107,22 @@ def _traits(model: ModelShape, run: Run, cache_type: str) -> Traits:
     )
 
 
+# A search for the largest context asks for one program at many scales, and often twice.
+@lru_cache(maxsize=4096)
+def _trunk_bytes(dims: Dimensions, traits: Traits, share: Share, scale: Scale) -> int:
+    return _trunk(dims, traits, share).size_bytes(scale)
+
+
 @lru_cache(maxsize=1024)
+def _mtp_bytes(dims: Dimensions, traits: Traits, share: Share, scale: Scale) -> int:
+    return _mtp(dims, traits, share).size_bytes(scale)
+
+
+@lru_cache(maxsize=512)
 def _trunk(dims: Dimensions, traits: Traits, share: Share) -> Program:
     return trunk_program(dims, traits, share)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _mtp(dims: Dimensions, traits: Traits, share: Share) -> Program:
     return mtp_program(dims, traits, share)
-
-
-@lru_cache(maxsize=4096)
-def _size(program: Program, scale: Scale) -> int:
-    return program.size_bytes(scale)

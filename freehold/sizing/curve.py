@@ -56,7 +56,7 @@ def usable_bytes(layout: Layout) -> int:
 def _contexts(most: int) -> list[int]:
     """Four to each doubling."""
     tokens, found = float(min(_POINTS_MIN_TOKENS, most)), []
-    while tokens < most:
+    while round(tokens) < most:
         found.append(round(tokens))
         tokens *= 2**0.25
     return [*found, most]

@@ -61,14 +61,21 @@ class FeedForward:
         if is_biased:
             shares = self._op(F32 * used, shares)
         found = self.routed(normed, chosen, place=place, copied=copied)
-        weighted = self._op(F32 * d.embedding * used, found, shares, into=found)
-        added = self._op(F32 * d.embedding, weighted)
-        for _ in range(used - 2):
-            added = self._op(F32 * d.embedding, added, weighted, into=added)
+        added = self.gathered(found, shares)
         if not d.experts_shared:
             return added
         shared = self.dense(normed, d.expert_ffn * d.experts_shared)
         return self._op(F32 * d.embedding, added, shared, into=added)
+
+    def gathered(self, found: Tensor, shares: Tensor) -> Tensor:
+        """The sum of the experts' results, each weighed by its share."""
+        width = F32 * self._dims.embedding
+        used = self._dims.experts_used
+        weighed = self._op(width * used, found, shares, into=found)
+        added = self._op(width, weighed)
+        for _ in range(used - 2):
+            added = self._op(width, added, weighed, into=added)
+        return added
 
     def routed(
         self, normed: Tensor, chosen: Tensor, *, place: int, copied: Mapping[str, int]

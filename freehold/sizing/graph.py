@@ -89,7 +89,10 @@ class _Graph:
         if not self.share.blocks:
             self._write_devices(embedded, given, outputs, drafted)
             return
-        both = [self._normed(t, Unit.TOKENS, HERE) for t in (embedded, drafted)]
+        both = [
+            self._normed(read, Unit.TOKENS, HERE, is_last_reader=True)
+            for read in (embedded, drafted)
+        ]
         joined = self.tape.step((Unit.TOKENS, 2 * self._width), *both, place=HERE)
         stream = self.tape.step((Unit.TOKENS, self._width), joined, place=HERE)
         normed = self._normed(stream, Unit.TOKENS, HERE)
@@ -105,12 +108,24 @@ class _Graph:
 
         `has_choice`: embeddings could come instead of tokens; there is room for them, unused.
         """
+        if self.share.begins_with_experts:
+            return self._gathered()
         if not self.share.is_host:
             return self.tape.step((Unit.TOKENS, self._width), place=_BEFORE)
         tokens = self.tape.input(Unit.TOKENS, 4, HERE)
         if has_choice:
             self.tape.input(Unit.TOKENS, self._width, HERE)
         return self.tape.step((Unit.TOKENS, self._width), tokens, place=HERE)
+
+    def _gathered(self) -> Tensor:
+        """What comes in where the block before has its experts on the host: their sum is up to us,
+        since nothing of that block that follows them lies on a device."""
+        used = self.dims.experts_used
+        found = self.tape.step((Unit.TOKENS, self._width * used), place=_HOST)
+        shares = self.tape.step((Unit.TOKENS, F32 * used), place=_BEFORE)
+        rest = self.tape.step((Unit.TOKENS, self._width), place=_BEFORE)
+        added = FeedForward(self.tape, self.dims, Unit.TOKENS).gathered(found, shares)
+        return self.tape.step((Unit.TOKENS, self._width), added, rest, place=HERE, into=added)
 
     def _normed(
         self, stream: Tensor, rows: Unit, place: int, *, is_last_reader: bool = False

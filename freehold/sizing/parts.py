@@ -21,8 +21,8 @@ class Entry:
     indexer_kv_bytes: int = 0
     is_block: bool = True
     """Whether attention runs there: not for the output, nor for a block that is skipped."""
-    may_begin: bool = True
-    """Whether a device after the first may begin here (see `may_begin` of entries())."""
+    begins_anew: bool = True
+    """Whether it needs nothing of the blocks before it but their output: no shared indexer."""
 
     @property
     def shell_bytes(self) -> int:
@@ -38,11 +38,7 @@ class Entry:
 
 
 def entries(model: ModelShape, run: Run) -> tuple[Entry, ...]:
-    """The model's entries in the engine's order.
-
-    The engine aborts where a later device begins on a block whose indexer is shared with one
-    before it (seen with build 10434), so no device may begin there.
-    """
+    """The model's entries in the engine's order."""
     return (*(_entry(model, run, block) for block in model.blocks), _output(model))
 
 
@@ -61,7 +57,7 @@ def _entry(model: ModelShape, run: Run, block: Block) -> Entry:
         block.experts,
         kv_bytes(model, run, (block.index,)),
         indexer_kv_bytes(model, run, (block.index,)),
-        may_begin=not shares,
+        begins_anew=not shares,
     )
 
 

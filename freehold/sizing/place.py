@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from freehold.sizing.compute import compute_buffer, device_overhead_bytes
-from freehold.sizing.hardware import Device, Hardware
+from freehold.sizing.hardware import Backend, Device, Hardware
 from freehold.sizing.held import Held, Run
 from freehold.sizing.kv import output_buffer_bytes
 from freehold.sizing.layout import HOST, Mode, Use
@@ -82,7 +82,7 @@ class _Ground:
         sizes = [float(entry.size_bytes - _of(entry, in_ram)) for entry in active]
         tried: list[Placement] = []
         for _ in range(_ATTEMPTS):
-            counts = split(sizes, rooms, [entry.may_begin for entry in active])
+            counts = split(sizes, rooms, self._may_begin(active))
             found = self.placement(mode, counts, in_ram)
             tried.append(found)
             if found.fits or sum(use.left_bytes for use in found.uses[:-1]) < 0:
@@ -101,7 +101,7 @@ class _Ground:
         counts = split(
             [float(entry.size_bytes) for entry in active],
             [float(self._room(device)) for device in self.devices],
-            [entry.may_begin for entry in active],
+            self._may_begin(active),
         )
         everything = frozenset(
             (entry.index, what) for entry in self._on_devices(counts) for what in entry.experts
@@ -153,6 +153,13 @@ class _Ground:
             taken = int(sum(use.total.high for use in uses))
             host = replace(host, capacity_bytes=self.hardware.ram_bytes - taken)
         return Placement(mode, counts, in_ram, (*uses, host))
+
+    def _may_begin(self, active: Sequence[Entry]) -> list[bool]:
+        """Where a later device may begin. An RPC end aborts on a block whose indexer is shared
+        with one before it (seen with build 10434); CUDA devices are split anywhere and serve
+        (llama.cpp #25407: eight cards, split by default)."""
+        is_remote = any(device.backend is Backend.RPC for device in self.devices)
+        return [entry.begins_anew or not is_remote for entry in active]
 
     def _room(self, device: Device) -> int:
         overhead = device_overhead_bytes(device.backend)

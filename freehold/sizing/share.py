@@ -11,7 +11,7 @@ from freehold.sizing.model import Block, ModelShape
 PIPELINE_COPIES = 4
 """Of everything that passes from one device to the next. Source: GGML_SCHED_MAX_COPIES."""
 
-_KEPT = 2
+_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Share:
 
     `unwritten` counts blocks that are left out, since others of their kind are in `blocks`: only
     what they keep from the start matters. `begins_late`: the first norm is computed before it.
+    `begins_with_experts`: what the block before has on the host comes in, not yet added up.
     `away`: whether experts are computed here for blocks on an earlier device, on the last one.
     `devices`: that the host sees, of which more than two are like two.
     """
@@ -43,6 +44,7 @@ class Share:
     unwritten: int = 0
     is_host: bool = False
     begins_late: bool = False
+    begins_with_experts: bool = False
     has_output: bool = False
     experts_bytes: tuple[tuple[str, int], ...] = ()
     away: tuple[bool, bool] = (False, False)
@@ -50,10 +52,10 @@ class Share:
     copies: int = 1
 
 
-def trunk_share(model: ModelShape, held: Held, *, begins_late: bool = False) -> Share:
+def trunk_share(model: ModelShape, held: Held) -> Share:
     """What `held` computes of the trunk."""
     own = [model.blocks[index] for index in held.blocks if not model.blocks[index].is_mtp]
-    blocks, unwritten = _thinned([_kind(model, held, block) for block in own])
+    blocks, unwritten = _thinned(_kinds(model, held, own))
     trunk_away = [i for i in held.computes_experts_of if not model.blocks[i].is_mtp]
     away, devices = _away(
         held, trunk_away, len(model.trunk) - 1, has_all=len(own) == len(model.trunk)
@@ -62,7 +64,6 @@ def trunk_share(model: ModelShape, held: Held, *, begins_late: bool = False) -> 
         blocks,
         unwritten,
         is_host=held.is_host,
-        begins_late=begins_late,
         has_output=held.has_output,
         experts_bytes=_experts_bytes(model, held, trunk_away),
         away=away,
@@ -78,7 +79,7 @@ def mtp_share(model: ModelShape, held: Held) -> Share | None:
     if not own and not held.is_host:
         return None
     return Share(
-        tuple(_kind(model, held, block) for block in own[:1]),
+        tuple(_kinds(model, held, own[:1])),
         is_host=held.is_host,
         has_output=bool(own),
         experts_bytes=_experts_bytes(model, held, away),
@@ -87,20 +88,23 @@ def mtp_share(model: ModelShape, held: Held) -> Share | None:
     )
 
 
-def _kind(model: ModelShape, held: Held, block: Block) -> BlockKind:
-    is_away = block.index in held.offloaded_experts
-    is_computed_here = is_away and block.index in held.computes_experts_of
-    return BlockKind(
-        is_full=block.has_indexer,
-        is_moe=bool(block.experts),
-        has_experts_elsewhere=is_away and not is_computed_here,
-        copies_weights=is_computed_here,
-        is_last=block.index == len(model.trunk) - 1,
-    )
+def _kinds(model: ModelShape, held: Held, own: Sequence[Block]) -> list[BlockKind]:
+    away, computed = set(held.offloaded_experts), set(held.computes_experts_of)
+    last = len(model.trunk) - 1
+    return [
+        BlockKind(
+            is_full=block.has_indexer,
+            is_moe=bool(block.experts),
+            has_experts_elsewhere=block.index in away and block.index not in computed,
+            copies_weights=block.index in away and block.index in computed,
+            is_last=block.index == last,
+        )
+        for block in own
+    ]
 
 
 def _thinned(kinds: Sequence[BlockKind]) -> tuple[tuple[BlockKind, ...], int]:
-    """The first two of each kind, and how many others there are: they need the same again."""
+    """The first three of each kind, and how many others there are: they need the same again."""
     seen: dict[BlockKind, int] = {}
     kept = []
     for kind in kinds:

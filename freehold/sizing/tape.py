@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -16,7 +16,7 @@ HERE = 0
 
 
 class Unit(IntEnum):
-    """What a tensor's size is proportional to; resolved by `Scale`."""
+    """What a tensor's size is proportional to."""
 
     ONCE = 0
     TOKENS = 1
@@ -28,7 +28,7 @@ class Unit(IntEnum):
 
 @dataclass(frozen=True)
 class Scale:
-    """How many there are of each unit."""
+    """How many there are: tokens of a batch, outputs, cells in sight, and of those selected."""
 
     tokens: int
     outputs: int
@@ -37,32 +37,22 @@ class Scale:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """In the order of Unit."""
-        return (
-            1,
-            self.tokens,
-            self.outputs,
-            self.tokens * self.cells,
-            self.tokens * self.selected,
-            self.cells,
-        )
+        """Of each Unit, in their order."""
+        scores, selected = self.tokens * self.cells, self.tokens * self.selected
+        return (1, self.tokens, self.outputs, scores, selected, self.cells)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(slots=True, eq=False)
 class Tensor:
-    """`factor` bytes for each `unit`."""
+    """`factor` bytes for each `unit`, at `place`; the rest is the compiler's."""
 
     unit: Unit
     factor: int
     place: int
-
-
-@dataclass(frozen=True)
-class _Step:
-    result: Tensor
-    sources: tuple[Tensor, ...]
-    into: Tensor | None
-    weights: Tensor | None
+    readers: int = 0
+    number: int = -1
+    is_alive: bool = False
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,9 +79,14 @@ class Program:
         return arena.size_bytes
 
 
+# Its result, what it reads, what it may take over, and weights that are copied for it.
+_Step = tuple[Tensor, tuple[Tensor, ...], Tensor | None, Tensor | None]
+
+
 @dataclass
 class Tape:
-    """Written by those who describe a graph, in the order in which the engine computes it.
+    """Written by those who describe a graph, in the order in which the engine computes it; read
+    once.
 
     Source for how it becomes a program: ggml_backend_sched_split_graph (where copies are made)
     and ggml_gallocr_alloc_graph_impl (what is taken and given back, and when).
@@ -124,117 +119,107 @@ class Tape:
         """
         result = Tensor(size[0], size[1], place)
         weights = Tensor(Unit.ONCE, weights_bytes, place) if weights_bytes else None
-        self.steps.append(_Step(result, sources, into, weights))
+        self.steps.append((result, sources, into, weights))
         return result
 
     def program(self) -> Program:
         """What HERE takes and gives."""
-        return _Compiler(self).program()
-
-
-_Event = tuple[Tensor | None, tuple[Tensor, ...], Tensor | None]  # result, sources, into
+        compiler = _Compiler()
+        copied = compiler.split(self.steps)
+        begun = [(tensor, is_input) for tensor, is_input in self.begun if tensor.place == HERE]
+        for tensor, _ in begun:
+            compiler.take(tensor)
+        if self.copies > 1:
+            compiler.keep([tensor for tensor, is_input in begun if is_input], self.copies - 1)
+            compiler.keep(copied, self.copies)
+        return compiler.program()
 
 
 class _Compiler:
-    """Lives for one call; tensors are told apart by their id."""
+    """Lives for one program."""
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-        self._events: list[_Event] = []
-        self._copied_here: list[Tensor] = []
-        self._readers: dict[int, int] = {}
-        self._numbers: dict[int, int] = {}  # of those that live HERE, or lived
-        self._alive: set[int] = set()
-        self._kept: set[int] = set()
+    def __init__(self) -> None:
+        self._events: list[tuple[Tensor | None, tuple[Tensor, ...], Tensor | None]] = []
         self._sizes: list[tuple[Unit, int]] = []
         self._moves: list[int] = []
 
-    def program(self) -> Program:
-        self._split()
+    def split(self, steps: Iterable[_Step]) -> list[Tensor]:
+        """Cut where the place changes, and let each part begin with copies of what it lacks.
+
+        Returns the copies that are made HERE.
+        """
+        copies: dict[tuple[int, int], Tensor] = {}
+        for part in _parts(steps):
+            place = part[0][0].place
+            begun = len(self._events)
+            computed = []
+            for result, sources, into, weights in part:
+                read = sources
+                if any(source.place != place for source in sources):
+                    read = tuple(self._local(source, place, copies) for source in sources)
+                if weights is not None:
+                    self._events.insert(begun, (weights, (), None))
+                    read = (*read, weights)
+                if into is not None:
+                    into = copies.get((id(into), place), into)
+                computed.append((result, read, into))
+            self._events += computed
         for _, sources, _ in self._events:
             for source in sources:
-                self._readers[id(source)] = self._readers.get(id(source), 0) + 1
-        begun = [
-            (tensor, is_input) for tensor, is_input in self._tape.begun if tensor.place == HERE
-        ]
-        for tensor, _ in begun:
-            self._take(tensor)
-        if self._tape.copies > 1:
-            self._keep([tensor for tensor, is_input in begun if is_input], self._tape.copies - 1)
-            self._keep(self._copied_here, self._tape.copies)
+                source.readers += 1
+        return [copy for (_, place), copy in copies.items() if place == HERE]
+
+    def _local(
+        self, source: Tensor, place: int, copies: dict[tuple[int, int], Tensor]
+    ) -> Tensor:  # fmt: skip
+        if source.place == place:
+            return source
+        key = id(source), place
+        if key not in copies:
+            copies[key] = Tensor(source.unit, source.factor, place)
+            # It is read from its source, then it is there until its last reader.
+            self._events += [(None, (source,), None), (copies[key], (), None)]
+        return copies[key]
+
+    def take(self, tensor: Tensor) -> None:
+        """From here on it is there."""
+        tensor.number = len(self._sizes)
+        tensor.is_alive = True
+        self._sizes.append((tensor.unit, tensor.factor))
+        self._moves.append(tensor.number)
+
+    def keep(self, tensors: Iterable[Tensor], times: int) -> None:
+        """So many of each are there from the start, and never given back."""
+        for tensor in tensors:
+            tensor.is_kept = True
+            for _ in range(times):
+                self.take(tensor)
+
+    def program(self) -> Program:
+        """What was split, computed."""
         for result, sources, into in self._events:
-            if result is not None and result.place == HERE and result.factor:
+            if result is not None and result.place == HERE and result.factor and not result.is_kept:
                 self._compute(result, into)
             for source in sources:
-                self._read(source)
+                source.readers -= 1
+                if not source.readers and source.is_alive and not source.is_kept:
+                    source.is_alive = False
+                    self._moves.append(~source.number)
         return Program(tuple(self._sizes), tuple(self._moves))
 
-    def _split(self) -> None:
-        """Cut where the place changes, and let each part begin with copies of what it lacks."""
-        copies: dict[tuple[int, int], Tensor] = {}
-        for part in _parts(self._tape.steps):
-            place = part[0].result.place
-            computed: list[_Event] = []
-            for step in part:
-                sources = []
-                for source in step.sources:
-                    if source.place != place and (id(source), place) not in copies:
-                        copy = Tensor(source.unit, source.factor, place)
-                        copies[id(source), place] = copy
-                        # It is read from its source, then it is there until its last reader.
-                        self._events += [(None, (source,), None), (copy, (), None)]
-                        if place == HERE:
-                            self._copied_here.append(copy)
-                    sources.append(copies.get((id(source), place), source))
-                if step.weights is not None:
-                    self._events.append((step.weights, (), None))
-                    sources.append(step.weights)
-                into = step.into and copies.get((id(step.into), place), step.into)
-                computed.append((step.result, tuple(sources), into))
-            self._events += computed
-
-    def _keep(self, tensors: Iterable[Tensor], times: int) -> None:
-        """All there from the start, and never given back."""
-        for tensor in tensors:
-            self._kept.add(id(tensor))
-            for _ in range(times):
-                self._take(tensor)
-
     def _compute(self, result: Tensor, into: Tensor | None) -> None:
-        if id(result) in self._kept:
-            return
-        heir = into is not None and id(into) in self._alive and id(into) not in self._kept
-        if into is not None and heir and self._readers[id(into)] == 1:
-            self._alive.discard(id(into))
-            self._alive.add(id(result))
-            self._numbers[id(result)] = self._numbers[id(into)]
+        if into is not None and into.is_alive and into.readers == 1 and not into.is_kept:
+            into.is_alive, result.is_alive = False, True
+            result.number = into.number
         else:
-            self._take(result)
-
-    def _take(self, tensor: Tensor) -> None:
-        number = len(self._sizes)
-        self._numbers[id(tensor)] = number
-        self._sizes.append((tensor.unit, tensor.factor))
-        self._moves.append(number)
-        self._alive.add(id(tensor))
-
-    def _read(self, tensor: Tensor) -> None:
-        self._readers[id(tensor)] -= 1
-        if (
-            not self._readers[id(tensor)]
-            and id(tensor) in self._alive
-            and id(tensor) not in self._kept
-        ):
-            self._alive.discard(id(tensor))
-            self._moves.append(~self._numbers[id(tensor)])
+            self.take(result)
 
 
-def _parts(steps: Iterable[_Step]) -> Iterator[Sequence[_Step]]:
+def _parts(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
     """Runs of one place; copied weights begin a new one, so that one copy lives at a time."""
     part: list[_Step] = []
     for step in steps:
-        moved = part and step.result.place != part[0].result.place
-        if moved or (step.weights is not None and any(s.weights is not None for s in part)):
+        if part and (step[0].place != part[0][0].place or step[3] is not None):
             yield part
             part = []
         part.append(step)

@@ -16,6 +16,15 @@ _IS_ON = "enable_thinking"
 _EFFORT = "reasoning_effort"
 
 
+USUAL: Mapping[str, Mapping[str, Any]] = {
+    "off": {_IS_ON: False},
+    "high": {_EFFORT: "high"},
+    "max": {_EFFORT: "max"},
+}
+"""What chat templates read, by the preset's name. Source: zai-org/GLM-5, README; the engine itself
+hands the same two to every template (common/chat.cpp)."""
+
+
 @dataclass(frozen=True)
 class ThinkingPreset:
     """`template_kwargs` is what the model's chat template reads.
@@ -51,13 +60,13 @@ def presets_of(thinking: Mapping[str, Any]) -> tuple[ThinkingPreset, ...]:
     )
 
 
-def thinking_flags(preset: ThinkingPreset, known: Collection[str]) -> Flags:
+def thinking_flags(name: str, template_kwargs: Mapping[str, Any], known: Collection[str]) -> Flags:
     """What makes a preset the server's default, in the words of a build with `known` flags.
 
     Raises FreeholdError where the build has no word for it. Source: common/arg.cpp; seen with
     build 10434, by what /apply-template renders.
     """
-    kwargs = _whole(preset)
+    kwargs = _whole(template_kwargs)
     flags: list[tuple[str, ...]] = []
     if _IS_ON in kwargs and "--reasoning" in known:
         flags.append(("--reasoning", "on" if kwargs.pop(_IS_ON) else "off"))
@@ -69,20 +78,20 @@ def thinking_flags(preset: ThinkingPreset, known: Collection[str]) -> Flags:
                 "engine",
                 f"expected a flag for {', '.join(kwargs)}, "
                 "this build has no --chat-template-kwargs",
-                f"thinking {preset.name} needs a newer build",
+                f"thinking {name} needs a newer build",
             )
         flags.append(("--chat-template-kwargs", json.dumps(kwargs)))
     return tuple(flags)
 
 
-def request_body(preset: ThinkingPreset) -> dict[str, Any]:
+def request_body(template_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """What a client adds to a chat completion to have a preset for that one request.
 
     The engine's own aliases only rename a model: a request's "model" changes none of its
     settings. Source: tools/server/server-common.cpp (oaicompat_chat_params_parse); seen with
     build 10434.
     """
-    return {"chat_template_kwargs": _whole(preset)}
+    return {"chat_template_kwargs": _whole(template_kwargs)}
 
 
 def thinking_cost(preset: ThinkingPreset, speed: Speed, usd_per_hour: float | None) -> ThinkingCost:
@@ -99,7 +108,7 @@ def thinking_cost(preset: ThinkingPreset, speed: Speed, usd_per_hour: float | No
     return ThinkingCost(preset, minutes, Interval(*usd))
 
 
-def _whole(preset: ThinkingPreset) -> dict[str, Any]:
+def _whole(template_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """A preset that thinks says so: else the server's default, or what the engine finds in a
     template, would decide."""
-    return {_IS_ON: True, **preset.template_kwargs}
+    return {_IS_ON: True, **template_kwargs}

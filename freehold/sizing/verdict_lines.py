@@ -24,7 +24,7 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     if verdict.thinking:
         text += ["", *aligned(list(_thinking(verdict)))]
     if verdict.owning:
-        text += ["", *_owning(verdict)]
+        text += ["", *owning_lines(verdict)]
     return text
 
 
@@ -66,7 +66,8 @@ def _thinking(verdict: Verdict) -> Iterator[list[str]]:
         yield [each.preset.name, tokens, spread(each.minutes), *usd, each.preset.source]
 
 
-def _owning(verdict: Verdict) -> list[str]:
+def owning_lines(verdict: Verdict) -> list[str]:
+    """When owning the machine beats renting one or an API, by hours of use a day."""
     hardware = verdict.answer.hardware
     text = [f"owning it: {hardware.purchase_usd:,.0f} USD once, {hardware.watts:.0f} W in use"]
     if rival := verdict.rival:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from freehold.account.compare import compare_totals
 from freehold.gguf.header import Header
 from freehold.hosts.local import LocalHost
 from freehold.render.engine_flags import known_flags
-from freehold.sizing.hardware import Hardware
+from freehold.sizing.hardware import Backend, Hardware
 from freehold.sizing.layout import Layout
 from freehold.sizing.planned import Planned
 from freehold.sizing.wishes import GIB, MIB
@@ -22,9 +23,14 @@ _EXACT = ("weights", "KV cache", "indexer", "output")
 _PRINTED_BYTES = MIB  # how exact a dry account is: its table holds whole MiB, rounded down
 
 
-def machine(cards: Cards, ram_gib: int) -> Hardware:
-    """A host with these cards, as sizing sees it."""
-    return Hardware(f"{len(cards.devices)} stand-in cards", cards.devices, ram_gib * GIB, cores=2)
+def machine(cards: Cards, ram_gib: int, backend: Backend = Backend.RPC) -> Hardware:
+    """A host with these cards, as sizing sees it.
+
+    Laid out as for another back end, a model is to be asked about alone: where a card begins on
+    a block that shares an indexer, a load on RPC ends aborts (llama.cpp #28047).
+    """
+    devices = tuple(dataclasses.replace(device, backend=backend) for device in cards.devices)
+    return Hardware(f"{len(devices)} stand-in cards", devices, ram_gib * GIB, cores=2)
 
 
 def planned(engine: Path, layout: Layout) -> Planned:

@@ -1,4 +1,4 @@
-"""One suite for every Host: OpenSSH to a real box, and the fake that the units run on."""
+"""One suite for every Host: OpenSSH to a real box, this machine, and the fake of the units."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from freehold import lab
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, UnreachableError, run_or_raise
+from freehold.hosts.local import LocalHost
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
 from tests.deadline import in_time
@@ -22,11 +23,15 @@ from tests.hosts.fake import FakeHost
 SECRET = "s3cr3t-$'\"-of-a-test"
 
 
-@pytest.fixture(params=["fake", "ssh"])
+@pytest.fixture(params=["fake", "local", "ssh"])
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     if request.param == "fake":
         with closing(FakeHost()) as fake:
             yield fake
+        return
+    if request.param == "local":
+        with closing(LocalHost()) as local:
+            yield local
         return
     two: lab.Lab = request.getfixturevalue("lab_boxes")
     with closing(SshHost("node-1", two.boxes[0].name, SshSettings(two.ssh_config))) as ssh:
@@ -165,7 +170,7 @@ def test_a_port_of_the_hosts_loopback_is_reached_by_a_socket_here(host: Host) ->
     """Of the host's own: sshd on a box, a listener of the test where the host is this machine."""
     port, greeting = 22, b"SSH-2.0"
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        if isinstance(host, FakeHost):
+        if isinstance(host, LocalHost):
             port, greeting = listener.getsockname()[1], b"here"
             threading.Thread(target=_greet, args=(listener,), daemon=True).start()
         with host.forward(port) as path, socket.socket(socket.AF_UNIX) as client:

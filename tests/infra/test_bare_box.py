@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,16 @@ from tests.infra.stack import Outcome, Stack
 
 KEY_FILE = "/etc/freehold/api-key"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
-ALL = {"one", "one-engine", "one-weights", f"one:{KEY_FILE}", f"one:{UNIT_FILE}", f"one:{UNIT}"}
+LAYOUT = "one-layout"
+ALL = {
+    "one",
+    "one-engine",
+    LAYOUT,
+    "one-weights",
+    f"one:{KEY_FILE}",
+    f"one:{UNIT_FILE}",
+    f"one:{UNIT}",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,23 @@ def test_the_preview_of_a_bare_box_names_all_that_will_be_made(story: Story) -> 
     assert "ExecStart=" in story.preview.text or "[Unit]" in story.preview.text
     for done in ("sync llama.cpp", "sync smollm2-135m: 1 of 1 files, 98 MB", f"place {UNIT_FILE}"):
         assert done in story.preview.text
+
+
+def test_the_preview_says_whether_it_fits_how_fast_and_why(story: Story) -> None:
+    assert "smollm2-135m Q4_1 on one: fits, all in RAM; 1 slot of 512 tokens" in story.preview.text
+    assert re.search(r"predicted: [\d.]+ \([\d.]+ to [\d.]+\) tokens/s", story.preview.text)
+    assert "KV cache" in story.preview.text
+
+
+def test_the_engine_is_asked_once_it_is_there_and_before_the_weights_are(story: Story) -> None:
+    assert "the engine's own account" not in story.preview.text
+    assert "the engine's own account, asked before the load:" in story.up.text
+    host = next(
+        line for line in story.up.text.splitlines() if re.match(r"\s*host +\d+ +\d+ ", line)
+    )
+    formula, engine = (int(number) for number in host.split()[1:3])
+    assert 100 < engine < 200
+    assert abs(formula - engine) <= 2
 
 
 def test_a_preview_changes_nothing_on_the_box(story: Story) -> None:

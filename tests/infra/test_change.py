@@ -21,6 +21,7 @@ from tests.infra.stack import Stack
 
 SERVICE = f"one:{UNIT}"
 UNIT_FILE = f"one:/etc/systemd/system/{UNIT}"
+LAYOUT = "one-layout"
 KEY_FILE = "one:/etc/freehold/api-key"
 
 
@@ -53,7 +54,7 @@ def test_a_changed_setting_is_one_line_of_the_units_file_and_one_restart(
     stack.write()
     before = starts(box)
     shown = stack.preview("--diff").must()
-    assert shown.changes == {UNIT_FILE: "update", SERVICE: "update"}
+    assert shown.changes == {LAYOUT: "update", UNIT_FILE: "update", SERVICE: "update"}
     lines = [line.strip() for line in shown.text.splitlines()]
     assert [line for line in lines if "--ctx-size" in line and line[0] in "-+"] == [
         "-     --ctx-size 512 \\",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from freehold.render.service import service_unit
+from freehold.sizing.planned import Planned
 from freehold.spec.flags import FlagValue
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import FileEntry, Kind, Manifest
@@ -39,7 +40,8 @@ ENGINE = Manifest(
 
 
 def unit(model: Model, server: Server, has_gpu: bool = False) -> str:
-    return service_unit(model, server, WEIGHTS, ENGINE, threads=16, has_gpu=has_gpu)
+    planned = Planned.by_hand(server, cores=16)
+    return service_unit(model, server, WEIGHTS, ENGINE, planned, has_gpu=has_gpu)
 
 
 MODEL = Model(weights="glm-5.2-iq2")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 
 from demo.parts import ENGINE
 from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
+from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import Kind, Manifest
 from freehold.weights.store import FolderStore
@@ -21,7 +23,7 @@ def engine(store: FolderStore) -> Manifest:
 
 
 def flags(server: Server, engine: Manifest = SMALL_ENGINE) -> tuple[tuple[str, ...], ...]:
-    return engine_flags(MODEL, server, WEIGHTS, engine, 16)
+    return engine_flags(MODEL, server, WEIGHTS, engine, Planned.by_hand(server, 16))
 
 
 HAS = (
@@ -108,5 +110,23 @@ def test_the_key_is_named_by_its_file_and_never_by_itself() -> None:
 
 def test_the_alias_is_what_clients_ask_for() -> None:
     model = Model(weights="m", alias="A model")
-    made = engine_flags(model, Server(), WEIGHTS, SMALL_ENGINE, 1)
+    made = engine_flags(model, Server(), WEIGHTS, SMALL_ENGINE, Planned.by_hand(Server(), 1))
     assert ("--alias", "A model") in made
+
+
+@pytest.mark.parametrize(
+    ("thinking", "words"),
+    [
+        ("off", "--reasoning off"),
+        ("high", "--reasoning on --reasoning-effort high"),
+        ("max", "--reasoning on --reasoning-effort max"),
+    ],
+)
+def test_how_hard_it_thinks_is_the_servers_default(
+    engine: Manifest, thinking: Literal["off", "high", "max"], words: str
+) -> None:
+    model = Model(weights="glm-5.2-iq2", thinking=thinking)
+    made = engine_flags(model, Server(), WEIGHTS, engine, Planned.by_hand(Server(), 1))
+    assert words in " ".join(word for flag in made for word in flag)
+    plain = engine_flags(MODEL, Server(), WEIGHTS, engine, Planned.by_hand(Server(), 1))
+    assert "--reasoning" not in [flag[0] for flag in plain]

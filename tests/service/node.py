@@ -10,6 +10,7 @@ from freehold.facts.fact import gather
 from freehold.hosts.host import Host
 from freehold.plan.item import Item
 from freehold.plan.node import node_items
+from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Node, Server
 from freehold.weights.chosen import Chosen
 from freehold.weights.manifest import Kind, Manifest
@@ -26,4 +27,5 @@ def wanted(host: Host, store: FolderStore, weights: Manifest | None = None) -> S
     server = Server(port=PORT, context_tokens=512, flags={"--no-warmup": True})
     node = Node(name="node-1", server=server)
     box = gather(host, [BOX])[0]
-    return node_items(Model(weights=chosen.weights.name), node, chosen, box, KEY)
+    planned = Planned.by_hand(server, box.cores)
+    return node_items(Model(weights=chosen.weights.name), node, chosen, box, planned, KEY)

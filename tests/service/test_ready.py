@@ -21,8 +21,8 @@ from freehold.service.ready import journal, wait_ready
 from freehold.service.state import state_of
 from freehold.weights.put import put_weights
 from freehold.weights.store import FolderStore
+from tests.gguf.files import write_model
 from tests.service.node import KEY, PORT, wanted
-from tests.weights.gguf_files import write_model
 
 
 def out(host: SshHost, script: str) -> str:

@@ -8,6 +8,7 @@ from freehold.catalog.models import known_model
 from freehold.errors import FreeholdError
 from freehold.sizing.held import Interval
 from freehold.sizing.thinking import (
+    USUAL,
     ThinkingPreset,
     presets_of,
     request_body,
@@ -62,20 +63,22 @@ def test_a_preset_in_the_words_of_the_build(
     known: set[str],
     flags: tuple[tuple[str, ...], ...],
 ) -> None:
-    assert thinking_flags(presets[name], known) == flags
+    assert thinking_flags(name, presets[name].template_kwargs, known) == flags
 
 
 def test_a_build_without_a_word_for_it_is_an_error(presets: dict[str, ThinkingPreset]) -> None:
     with pytest.raises(FreeholdError) as caught:
-        thinking_flags(presets["high"], {"--port"})
+        thinking_flags("high", presets["high"].template_kwargs, {"--port"})
     assert "expected a flag for enable_thinking, reasoning_effort" in str(caught.value)
 
 
 def test_a_request_overrides_whatever_the_servers_default_is(
     presets: dict[str, ThinkingPreset],
 ) -> None:
-    assert request_body(presets["off"]) == {"chat_template_kwargs": {"enable_thinking": False}}
-    assert request_body(presets["high"]) == {
+    assert request_body(presets["off"].template_kwargs) == {
+        "chat_template_kwargs": {"enable_thinking": False}
+    }
+    assert request_body(presets["high"].template_kwargs) == {
         "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "high"}
     }
 
@@ -86,3 +89,9 @@ def test_minutes_and_money_of_an_answer() -> None:
     assert found.minutes == Interval(0.5, 10, 200)
     assert found.usd == Interval(*(pytest.approx(x) for x in (0.05, 1.0, 20.0)))
     assert thinking_cost(preset, SPEED, usd_per_hour=None).usd is None
+
+
+def test_the_catalogue_names_for_each_preset_what_every_template_is_handed(
+    presets: dict[str, ThinkingPreset],
+) -> None:
+    assert {name: preset.template_kwargs for name, preset in presets.items()} == dict(USUAL)

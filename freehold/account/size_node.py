@@ -1,0 +1,203 @@
+"""One node sized: by formula from what it is, then by the engine where it has the build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from freehold.account.account import Account, AccountError
+from freehold.account.account_lines import account_lines
+from freehold.account.ask import ask_engine, asked_flags
+from freehold.catalog.by_hand import overridden
+from freehold.catalog.calibration import calibration
+from freehold.catalog.measurements import Measurements
+from freehold.catalog.read import hardware_from
+from freehold.catalog.terrain import alternatives, catalogued, market_of
+from freehold.errors import FreeholdError, Problem
+from freehold.facts.fact import gather
+from freehold.facts.hardware import hardware_fact
+from freehold.gguf.header import Header
+from freehold.hosts.command import Command
+from freehold.hosts.host import Host
+from freehold.render.engine_flags import known_flags
+from freehold.render.paths import UNIT
+from freehold.sizing.choose import lay_out
+from freehold.sizing.hardware import Hardware
+from freehold.sizing.layout import Layout
+from freehold.sizing.measurement import Subject, subject_of
+from freehold.sizing.model import ModelShape
+from freehold.sizing.planned import Planned
+from freehold.sizing.policy import policy_problems
+from freehold.sizing.shape import shape_of
+from freehold.sizing.table import lines
+from freehold.sizing.verdict import Verdict, judge
+from freehold.sizing.verdict_lines import verdict_lines
+from freehold.sizing.wanted import wishes_of
+from freehold.sizing.ways_out import ways_out
+from freehold.sizing.wishes import GIB, MIB, Wishes
+from freehold.spec.economy import Policy, Prices
+from freehold.spec.model import Node
+from freehold.weights.chosen import Chosen
+from freehold.weights.header import header_of
+from freehold.weights.manifest import Kind
+from freehold.weights.store import FolderStore
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class NodeSizing:
+    """`verdict` is None where the person places the model; `account` where no engine was asked."""
+
+    hardware: Hardware
+    planned: Planned
+    verdict: Verdict | None
+    account: Account | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all nodes of a stack are sized with."""
+
+    chosen: Chosen
+    header: Header
+    model: ModelShape
+    prices: Prices
+    policy: Policy
+    measurements: Measurements
+
+    @classmethod
+    def of(cls, store: Path, chosen: Chosen, prices: Prices, policy: Policy) -> Ground:
+        """Of what lies in the stack's store. Raises GgufError for weights that are no model."""
+        header = _header(store, chosen.weights.name, chosen.weights.digest)
+        model = shape_of(header, chosen.weights.name)
+        return cls(chosen, header, model, prices, policy, Measurements(store))
+
+
+@cache  # all nodes of a stack serve one model
+def _header(store: Path, name: str, digest: str) -> Header:  # noqa: ARG001 - part of the key
+    folder = FolderStore(store)
+    return header_of(folder, folder.manifest(Kind.WEIGHTS, name))
+
+
+def size_node(host: Host, node: Node, ground: Ground, *, asks_engine: bool = True) -> NodeSizing:
+    """Read the node, lay the model out on it, and ask its engine where it has the build.
+
+    Raises FreeholdError naming everything that is short, or misses the stack's policy.
+    """
+    facts = gather(host, [hardware_fact(UNIT)])[0]
+    hardware = overridden(hardware_from(facts, node.name), node.hardware, f"{node.name}: hardware")
+    known = known_flags(ground.chosen.engine.engine_help or "")
+    if node.server.placement == "by_hand":
+        planned = Planned.by_hand(node.server, hardware.cores, known)
+        return NodeSizing(hardware, planned, None, None, ("the placement is by hand: not sized",))
+    asks = asks_engine and has_engine(host, ground.chosen)
+    wishes, notes = wishes_of(node.server), list[str]()
+    for _ in range(_ATTEMPTS):
+        layout = _fitting(node.name, ground, hardware, wishes)
+        planned = Planned.of(layout, known)
+        account = _asked(host, ground, planned, notes) if asks else None
+        over_bytes = _over(layout, account)
+        if not over_bytes:
+            verdict = _verdict(ground, hardware, wishes, planned)
+            _require(node.name, ground.policy, layout, verdict)
+            return NodeSizing(hardware, planned, verdict, account, tuple(notes))
+        notes.append(
+            f"by the engine's account a device needs {over_bytes / MIB:.0f} MiB more: laid out "
+            "again with so much more head-room"
+        )
+        headroom_bytes = wishes.headroom_gpu_bytes + over_bytes
+        wishes = replace(wishes, headroom_gpu_bytes=headroom_bytes)
+    raise FreeholdError.of(
+        node.name,
+        f"expected a layout that the engine's own account confirms, found none in {_ATTEMPTS}",
+        "set freehold:server.headroom_gpu_gib higher",
+    )
+
+
+def node_subject(hardware: Hardware, chosen: Chosen, planned: Planned) -> Subject:
+    """What a measurement of a node that serves so is kept under."""
+    return subject_of(hardware, chosen.engine.digest, chosen.weights.digest, asked_flags(planned))
+
+
+def report(sizing: NodeSizing) -> list[str]:
+    """As a person reads it."""
+    text = verdict_lines(sizing.verdict) if sizing.verdict else []
+    if sizing.verdict and sizing.account and isinstance(sizing.verdict.answer, Layout):
+        text += ["", *account_lines(sizing.verdict.answer, sizing.account)]
+    return [*text, *(f"- {note}" for note in sizing.notes)]
+
+
+def has_engine(host: Host, chosen: Chosen) -> bool:
+    """Whether the stack's build lies on the host, whole."""
+    script = f'[ -x "{chosen.engine.node_entry}" ] && [ -f "{chosen.engine.node_proof}" ]'
+    return host.run(Command(script, "looking for the engine")).exit_status == 0
+
+
+def _fitting(place: str, ground: Ground, hardware: Hardware, wishes: Wishes) -> Layout:
+    answer = lay_out(ground.model, hardware, wishes)
+    if isinstance(answer, Layout):
+        return answer
+    market = alternatives(ground.model)
+    ways = ways_out(answer, wishes, market.quants, market.machines)
+    head, *rest = lines(replace(answer, ways_out=ways))
+    raise FreeholdError.of(place, "\n".join([f"expected a model that fits: {head}", *rest]))
+
+
+def _verdict(ground: Ground, hardware: Hardware, wishes: Wishes, planned: Planned) -> Verdict:
+    measured = ground.measurements.find(node_subject(hardware, ground.chosen, planned))
+    known = catalogued(ground.model)
+    return judge(
+        ground.model,
+        hardware,
+        wishes,
+        calibration(),
+        market_of(ground.prices),
+        thinking=known.thinking if known else None,
+        measured=measured,
+    )
+
+
+def _asked(host: Host, ground: Ground, planned: Planned, notes: list[str]) -> Account | None:
+    """None where the engine cannot say: it is asked for more certainty, and is not needed."""
+    try:
+        return ask_engine(host, ground.chosen.engine, ground.header, asked_flags(planned))
+    except AccountError as error:
+        notes.append(f"the engine was asked in vain: {error}")
+        return None
+
+
+def _over(layout: Layout, account: Account | None) -> int:
+    """By how much the engine's own account exceeds a device's room; 0 where it does not."""
+    if account is None:
+        return 0
+    over = 0
+    for use in layout.devices:
+        found = account.device(use.device)
+        if found is not None:
+            room = use.capacity_bytes - use.headroom_bytes - use.overhead_bytes
+            over = max(over, found.total_bytes - room)
+    return over
+
+
+def _require(place: str, policy: Policy, layout: Layout, verdict: Verdict) -> None:
+    """Raises FreeholdError for each limit that is missed, and for memory that others hold."""
+    problems = (
+        [] if verdict.speed is None else policy_problems(place, policy, layout, verdict.speed)
+    )
+    free_bytes = {device.name: device.free_bytes for device in layout.hardware.devices}
+    for use in layout.devices:
+        free = free_bytes.get(use.device)
+        if free is not None and use.total.high > free:
+            problems.append(
+                Problem(
+                    place,
+                    f"{use.device}: expected {use.total.high / GIB:.1f} GiB free, found "
+                    f"{free / GIB:.1f} of {use.capacity_bytes / GIB:.1f}: others hold the rest",
+                    "nvidia-smi names the processes",
+                )
+            )
+    if problems:
+        raise FreeholdError(problems)

@@ -1,0 +1,47 @@
+"""A node's layout as a resource: its planned outputs are what a preview knows of fit and speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from freehold.infra.engine_log import EngineLog
+from freehold.infra.lifecycle import Found
+from freehold.infra.sessions import Sessions
+from freehold.infra.values import UNKNOWN, Properties, has_unknown
+
+TOLD = ("planned", "mode", "engine_asked", "devices", "speed", "cost")
+"""The outputs, all of them in a preview too."""
+
+
+class LayoutResource:
+    """Made once, and again when its inputs change: free memory alone never moves a layer."""
+
+    def __init__(self, sessions: Sessions, store: Path, log: EngineLog) -> None:
+        self._sessions, self._store, self._log = sessions, store, log
+
+    def preview(self, urn: str, inputs: Properties) -> Properties:
+        """See Resource.preview. Raises already here what `up` would: short memory, a policy."""
+        if has_unknown(inputs):
+            return {**inputs, **dict.fromkeys(TOLD, UNKNOWN)}
+        return self.update(urn, inputs)
+
+    def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        """See Resource.create."""
+        return f"{inputs['node']}:layout", self.update(urn, inputs)
+
+    def read(self, inputs: Properties, outputs: Properties) -> Found:
+        """It is nowhere but in the state; what the box really does is the service's to say."""
+        return Found(inputs or outputs, outputs)
+
+    def update(self, urn: str, inputs: Properties) -> Properties:
+        """See Resource.update. Nothing is changed on the box."""
+        # Not for an operation that changes no layout: it takes as long as all the rest to import.
+        from freehold.infra.sized import sized
+
+        host = self._sessions.of(inputs["node"], inputs["ssh"]).host
+        text, told = sized(host, inputs, self._store)
+        self._log.info(urn, text)
+        return {**inputs, **told}
+
+    def delete(self, outputs: Properties) -> None:
+        """See Resource.delete."""

@@ -1,0 +1,125 @@
+"""What a layout is made from, and what is told of it: between properties and the sizing rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freehold.account.size_node import Ground, NodeSizing, report, size_node
+from freehold.hosts.host import Host
+from freehold.infra.values import Properties
+from freehold.sizing.held import Interval
+from freehold.sizing.layout import Layout
+from freehold.spec.economy import Policy, Prices
+from freehold.spec.hardware import KnownHardware
+from freehold.spec.model import Node, Server
+from freehold.weights.chosen import Chosen
+from freehold.weights.manifest import Kind
+from freehold.weights.store import FolderStore, StoreError
+
+
+def sized(host: Host, inputs: Properties, store: Path) -> tuple[str, Properties]:
+    """The report for a person, and the outputs. Raises FreeholdError as size_node does."""
+    sizing = size_node(host, _node(inputs), _ground(inputs, store))
+    return "\n".join(report(sizing)), _told(sizing)
+
+
+def layout_inputs(
+    node: Node, chosen: Chosen, prices: Prices, policy: Policy, machine: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a layout follows from. `machine` is what the box said of itself: another makes it new.
+
+    `max_usd_per_hour` is over all nodes, and is the program's to check.
+    """
+    server = node.server.model_dump(mode="json", include=_SIZED)
+    return {
+        "weights": chosen.weights.name,
+        "weights_digest": chosen.weights.digest,
+        "engine": chosen.engine.name,
+        "engine_digest": chosen.engine.digest,
+        # None is "all of them", which the state cannot keep apart from nothing.
+        "server": {key: value for key, value in server.items() if value is not None},
+        "hardware": node.hardware.model_dump(mode="json", exclude_none=True),
+        "prices": prices.model_dump(mode="json", exclude_none=True),
+        "policy": policy.model_dump(mode="json", exclude_none=True, exclude={"max_usd_per_hour"}),
+        "machine": dict(machine),
+    }
+
+
+_SIZED = {
+    "context_tokens", "slots", "cache_type", "batch_tokens", "ubatch_tokens", "threads",
+    "load_mode", "placement", "devices", "headroom_gpu_gib", "headroom_ram_gib", "mtp",
+}  # fmt: skip
+
+
+def _node(inputs: Properties) -> Node:
+    server = dict(inputs["server"])
+    if "devices" in server:
+        server["devices"] = tuple(server["devices"])
+    return Node(
+        name=inputs["node"],
+        ssh=inputs["ssh"],
+        server=Server(**server),
+        hardware=KnownHardware(**inputs["hardware"]),
+    )
+
+
+def _told(sizing: NodeSizing) -> Properties:
+    verdict = sizing.verdict
+    told: Properties = {
+        "planned": sizing.planned.to_properties(),
+        "engine_asked": sizing.account is not None,
+        "mode": "by hand",
+        "devices": {},
+        "speed": {},
+        "cost": {},
+    }
+    if verdict is None or verdict.speed is None or not isinstance(verdict.answer, Layout):
+        return told
+    layout, speed = verdict.answer, verdict.speed
+    told["mode"] = layout.mode.value
+    told["devices"] = {
+        use.device: {
+            "weights_bytes": use.weights_bytes,
+            "kv_bytes": use.kv_bytes + use.indexer_kv_bytes,
+            "compute_bytes": int(use.compute.expected),
+            "left_bytes": use.left_bytes,
+        }
+        for use in layout.uses
+    }
+    told["speed"] = {
+        "decode_tokens_per_s": _rounded(speed.decode),
+        "prompt_tokens_per_s": _rounded(speed.prompt),
+        "load_s": _rounded(speed.load_s),
+        "is_measured": speed.measured_at is not None,
+    }
+    if verdict.cost is not None:
+        told["cost"] = {
+            "basis": verdict.cost.basis,
+            "usd_per_hour": round(verdict.cost.usd_per_hour, 4),
+            "usd_per_million_tokens": _rounded(verdict.cost.per_million),
+        }
+    return told
+
+
+def _rounded(interval: Interval) -> list[float]:
+    """Low, expected, high; to three figures, so that a state does not claim more."""
+    return [float(f"{each:.3g}") for each in (interval.low, interval.expected, interval.high)]
+
+
+def _ground(inputs: Properties, store_folder: Path) -> Ground:
+    store = FolderStore(store_folder)
+    chosen = Chosen(
+        store.manifest(Kind.ENGINE, inputs["engine"]),
+        store.manifest(Kind.WEIGHTS, inputs["weights"]),
+    )
+    for manifest, digest in (
+        (chosen.engine, inputs["engine_digest"]),
+        (chosen.weights, inputs["weights_digest"]),
+    ):
+        if manifest.digest != digest:
+            raise StoreError.of(
+                store.place, f"{manifest.name}: it was changed while the stack ran", "run again"
+            )
+    return Ground.of(store_folder, chosen, Prices(**inputs["prices"]), Policy(**inputs["policy"]))
