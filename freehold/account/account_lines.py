@@ -32,7 +32,7 @@ def account_lines(layout: Layout, account: Account) -> list[str]:
                 row.device,
                 f"{row.planned_bytes / MIB:,.0f}",
                 f"{row.found_bytes / MIB:,.0f}",
-                f"{row.difference_bytes / MIB:+,.0f}",
+                f"{round(row.difference_bytes / MIB):+,}",
                 f"the engine's counts: {parts}" if beyond else "",
             ]
         )
@@ -42,4 +42,4 @@ def account_lines(layout: Layout, account: Account) -> list[str]:
 def _apart(rows: tuple[Row, ...], device: str) -> Iterator[str]:
     for row in rows:
         if row.device == device and row.part != "total" and abs(row.difference_bytes) > MIB:
-            yield f"{row.part} {row.difference_bytes / MIB:+,.0f}"
+            yield f"{row.part} {round(row.difference_bytes / MIB):+,}"

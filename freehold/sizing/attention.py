@@ -27,6 +27,9 @@ class Traits:
     has_qk_norm: bool
     has_flash_attention: bool
     is_cache_quantised: bool
+    widened_streams: int = 0
+    """Of the cache, whose rows are copied to half precision before attention reads them; 0 where
+    it can read them as they are. Source: ggml_cuda_flash_attn_ext_get_alloc_size."""
 
     @property
     def mask_factor(self) -> int:
@@ -170,7 +173,10 @@ class Attention:
     def _attend(self, q: Tensor, mask: Tensor, value: int) -> Tensor:
         width = F32 * self._dims.heads * value
         if self._traits.has_flash_attention:
-            return self._op(width, q, mask)
+            if not self._traits.widened_streams:
+                return self._op(width, q, mask)
+            size = (Unit.CELLS, F16 * self._row * self._traits.widened_streams)
+            return self._op(width, q, mask, self._tape.step(size, place=HERE))
         scores = (Unit.SCORES, F32 * self._dims.heads)
         weights = self._tape.step(scores, q, place=HERE)
         weights = self._tape.step(scores, weights, mask, place=HERE, into=weights)
@@ -179,6 +185,14 @@ class Attention:
             return self._op(width, v, weights)
         found = self._op(width, weights)
         return self._op(width, found)
+
+    @property
+    def _row(self) -> int:
+        """Numbers that the cache holds of one cell, without the indexer's."""
+        d = self._dims
+        if self._traits.is_mla:
+            return d.kv_lora + d.rope
+        return d.kv_heads * (d.head_k + d.head_v)
 
     def _store_indexer_keys(self, normed: Tensor) -> None:
         places, _ = self._in.indexer

@@ -17,6 +17,9 @@ from freehold.sizing.wishes import Wishes
 
 Experts = frozenset[tuple[int, str]]
 _ATTEMPTS = 4
+# With a batch of a prompt their first device fetches experts from RAM and computes them itself.
+# Source: ggml_backend_sched's op offload, and offload_op of each back end.
+_OFFLOADING = frozenset({Backend.CUDA, Backend.VULKAN})
 
 
 @dataclass(frozen=True)
@@ -140,15 +143,33 @@ class _Ground:
     def placement(self, mode: Mode, counts: tuple[int, ...], in_ram: Experts) -> Placement:
         """The bytes of every device, and of the host."""
         held_by = self._held_by(counts)
-        last = max((i for i, held in enumerate(held_by) if held), default=None)
-        uses = [
-            self._use(device, held, in_ram, has_output=index == last)
-            for index, (device, held) in enumerate(zip(self.devices, held_by, strict=True))
-        ]
+        used = [index for index, held in enumerate(held_by) if held]
         on_host = self.entries[: len(self.entries) - sum(counts)]
         in_ram -= {(entry.index, what) for entry in on_host for what in entry.experts}
-        away = [entry for held in held_by for entry in held if _of(entry, in_ram)]
-        host = self._host(on_host, away, in_ram, has_output=last is None)
+        away = tuple(e.index for held in held_by for e in held if _of(e, in_ram))
+        takes_over = bool(used) and self.devices[used[0]].backend in _OFFLOADING
+        is_pipelined = len(used) > 1 and takes_over and not on_host and not away
+        uses = [
+            self._use(
+                device,
+                held,
+                in_ram,
+                has_output=used[-1:] == [index],
+                computes_experts_of=away if takes_over and index == used[0] else (),
+                is_pipelined=is_pipelined,
+            )
+            for index, (device, held) in enumerate(zip(self.devices, held_by, strict=True))
+        ]
+        last = [entry.index for entry in held_by[used[-1]] if entry.is_block] if used else []
+        what = Held(
+            blocks=tuple(entry.index for entry in on_host if entry.is_block),
+            computes_experts_of=() if takes_over else away,
+            has_output=not used,
+            is_host=True,
+            last_device_from=min(last, default=None),
+            is_pipelined=is_pipelined,
+        )
+        host = self._host(on_host, in_ram, what)
         if self.hardware.is_unified:
             taken = int(sum(use.total.high for use in uses))
             host = replace(host, capacity_bytes=self.hardware.ram_bytes - taken)
@@ -176,7 +197,14 @@ class _Ground:
         return held
 
     def _use(
-        self, device: Device, held: Sequence[Entry], in_ram: Experts, *, has_output: bool
+        self,
+        device: Device,
+        held: Sequence[Entry],
+        in_ram: Experts,
+        *,
+        has_output: bool,
+        computes_experts_of: tuple[int, ...],
+        is_pipelined: bool,
     ) -> Use:
         weights = added([entry.shell for entry in held])
         experts = [(e.index, what) for e in held for what in e.experts]
@@ -185,7 +213,9 @@ class _Ground:
         what = Held(
             blocks=tuple(entry.index for entry in held if entry.is_block),
             offloaded_experts=tuple(e.index for e in held if _of(e, in_ram)),
+            computes_experts_of=computes_experts_of,
             has_output=has_output,
+            is_pipelined=is_pipelined,
         )
         is_idle = not held
         return Use(
@@ -196,30 +226,22 @@ class _Ground:
             kv_bytes=sum(entry.kv_bytes for entry in held),
             indexer_kv_bytes=sum(entry.indexer_kv_bytes for entry in held),
             output_buffer_bytes=0,
-            compute=compute_buffer(self.model, self.run, what),
+            compute=compute_buffer(self.model, self.run, what, device.backend),
             held=what,
             overhead_bytes=0 if is_idle else device_overhead_bytes(device.backend),
             experts=kept,
         )
 
-    def _host(
-        self, held: Sequence[Entry], away: Sequence[Entry], in_ram: Experts, *, has_output: bool
-    ) -> Use:
+    def _host(self, held: Sequence[Entry], in_ram: Experts, what: Held) -> Use:
         weights = added([entry.shell for entry in held])
         weights[Role.EMBEDDING] = self.model.embedding_bytes
         if self.model.other_bytes:
             weights[Role.OTHER] = weights.get(Role.OTHER, 0) + self.model.other_bytes
-        if has_output and self.model.has_tied_output:  # one matrix serves for both
+        if what.has_output and self.model.has_tied_output:  # one matrix serves for both
             weights[Role.OUTPUT] -= self.model.embedding_bytes
         own = {(entry.index, what) for entry in held for what in entry.experts}
         kept = tuple(sorted(own | in_ram))
         _add_experts(weights, self.entries, kept, self.model)
-        what = Held(
-            blocks=tuple(entry.index for entry in held if entry.is_block),
-            computes_experts_of=tuple(entry.index for entry in away),
-            has_output=has_output,
-            is_host=True,
-        )
         return Use(
             device=HOST,
             capacity_bytes=self.hardware.ram_bytes,

@@ -15,7 +15,7 @@ from tests.engine.models import Put, write
 
 @dataclass(frozen=True)
 class Catalogued:
-    """What `write` asks of a model, by a header that the catalogue made."""
+    """A model by a header that the catalogue made."""
 
     header: Header
 
@@ -31,7 +31,7 @@ class Catalogued:
     def _types(self) -> Mapping[str, str]:
         return {tensor.name: tensor.type for tensor in self.header.tensors}
 
-    def type_of(self, name: str, shape: tuple[int, ...]) -> str:  # noqa: ARG002 - as Model's
+    def type_of(self, name: str, shape: tuple[int, ...]) -> str:  # noqa: ARG002 - as Written's
         return self._types[name]
 
     def tensors(self) -> Iterator[Put]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gguf
 import numpy as np
@@ -19,6 +19,22 @@ from demo.parts import fetch
 _RANDOM_ROWS = 251  # further rows repeat these: to quantise all takes seconds
 Put = tuple[str, tuple[int, ...]]
 """A tensor's name, and its shape in ggml's order."""
+
+
+class Written(Protocol):
+    """What `write` asks of a model."""
+
+    @property
+    def arch(self) -> str: ...
+
+    @property
+    def vocabulary(self) -> int: ...
+
+    def tensors(self) -> Iterator[Put]: ...
+
+    def type_of(self, name: str, shape: tuple[int, ...]) -> str: ...
+
+    def keys(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -159,7 +175,7 @@ class Model:
         return found
 
 
-def write(model: Model, path: Path, *, shards: int = 1, sparse: bool = False) -> Path:
+def write(model: Written, path: Path, *, shards: int = 1, sparse: bool = False) -> Path:
     """Write it, and return its first shard: `path` itself, or `STEM-00001-of-0000N.gguf`.
 
     `sparse` writes the headers and leaves a hole of the full size behind each. Random weights are

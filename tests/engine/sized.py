@@ -26,8 +26,9 @@ _PRINTED_BYTES = MIB  # how exact a dry account is: its table holds whole MiB, r
 def machine(cards: Cards, ram_gib: int, backend: Backend = Backend.RPC) -> Hardware:
     """A host with these cards, as sizing sees it.
 
-    Laid out as for another back end, a model is to be asked about alone: where a card begins on
-    a block that shares an indexer, a load on RPC ends aborts (llama.cpp #28047).
+    Laid out as for another back end, a model is to be asked about alone, and its compute buffers
+    are that one's. A load aborts where an RPC end begins on a block that shares an indexer, until
+    llama.cpp #26500 (the case is its #28047).
     """
     devices = tuple(dataclasses.replace(device, backend=backend) for device in cards.devices)
     return Hardware(f"{len(devices)} stand-in cards", devices, ram_gib * GIB, cores=2)

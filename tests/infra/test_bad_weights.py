@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
 from pathlib import Path
 
 import pytest
 
 from demo.parts import WEIGHTS
 from freehold import lab
+from freehold.weights.manifest import Kind
 from freehold.weights.put import put_weights
 from freehold.weights.store import FolderStore
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, on, server_pid
 
 
-def gguf_of(architecture: str) -> bytes:
-    """A GGUF file of version 3 that holds no tensor, and one key."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    header = b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
-    header += text("general.architecture") + struct.pack("<I", 8) + text(architecture)
-    return header + bytes(-len(header) % 32)
+def of_no_architecture(gguf: bytes) -> bytes:
+    """The model under the name of an architecture that there is not, but sized as any."""
+    return gguf.replace(b"llama", b"nosuc", 100)
 
 
 @pytest.fixture(scope="module")
 def own_store(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
     folder = tmp_path_factory.mktemp("stores") / "store"
     shutil.copytree(store.place, folder, copy_function=os.link)
-    bad = folder.with_name("bad.gguf")
-    bad.write_bytes(gguf_of("nonsense"))
-    put_weights(FolderStore(folder), bad, "bad", {}, lambda _size: None)
-    return FolderStore(folder)
+    own, bad = FolderStore(folder), folder.with_name("bad.gguf")
+    (file,) = own.manifest(Kind.WEIGHTS, WEIGHTS).files
+    bad.write_bytes(of_no_architecture(b"".join(own.read(file))))
+    put_weights(own, bad, "bad", {}, lambda _size: None)
+    return own
 
 
 def test_a_server_that_crashes_on_load_is_told_by_its_last_lines_until_good_weights_come(
@@ -45,7 +40,7 @@ def test_a_server_that_crashes_on_load_is_told_by_its_last_lines_until_good_weig
     # The second time it is a resource that failed, and still an error.
     for outcome in (stack.up(), stack.up()):
         assert outcome.code != 0
-        assert "unknown model architecture: 'nonsense'" in outcome.text
+        assert "unknown model architecture: 'nosuc'" in outcome.text
         assert "Traceback" not in outcome.text
     assert f"one:{UNIT}" in stack.resources()
 

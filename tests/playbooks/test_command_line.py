@@ -15,11 +15,11 @@ import pytest
 
 from freehold import lab
 from tests.deadline import in_time
+from tests.gguf.files import write_model
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import on, slowed
 from tests.infra.stack import ROOT, Stack
 from tests.playbooks.conftest import Fab
-from tests.weights.gguf_files import write_model
 
 FAB = str(ROOT / ".venv/bin/fab")
 WEIGHTS = "/var/lib/freehold/weights"

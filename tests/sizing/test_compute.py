@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from freehold.sizing.compute import compute_buffer
+from freehold.sizing.hardware import Backend
 from freehold.sizing.held import Held, Run
 from freehold.sizing.wishes import MIB
 from tests.sizing.engine_cases import Case, Said, read_cases, shape
@@ -103,3 +104,23 @@ def test_where_the_last_device_begins_decides_whether_the_host_keeps_its_inputs(
     not_known = Held((), (), experts, is_host=True)
     sizes = [compute_buffer(GLM, RUN, h).expected for h in (one_device, two_devices, not_known)]
     assert sizes[0] < sizes[1] == sizes[2]
+
+
+def test_cuda_has_room_for_a_quantised_cache_in_half_precision() -> None:
+    held = Held(tuple(range(42, 78)), has_output=True)
+    quantised = Run(131072, 2, "q8_0", 512, 2048, False, True, False)
+    plain = Run(131072, 2, "f16", 512, 2048, False, True, False)
+    widened_bytes = 2 * 131072 * 2 * (512 + 64)
+    there = compute_buffer(GLM, quantised, held).expected
+    assert there < compute_buffer(GLM, quantised, held, Backend.CUDA).expected
+    assert compute_buffer(GLM, quantised, held, Backend.CUDA).expected <= there + widened_bytes
+    on_cuda, stand_in = (compute_buffer(GLM, plain, held, b) for b in (Backend.CUDA, Backend.RPC))
+    assert on_cuda.expected == stand_in.expected
+
+
+def test_a_backend_that_rearranges_the_graph_widens_the_interval() -> None:
+    held = Held(tuple(range(42)))
+    exact = compute_buffer(GLM, RUN, held, Backend.RPC)
+    assert exact.low == exact.expected == exact.high
+    vulkan = compute_buffer(GLM, RUN, held, Backend.VULKAN)
+    assert vulkan.low < exact.expected == vulkan.expected < vulkan.high

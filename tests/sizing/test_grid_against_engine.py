@@ -80,15 +80,29 @@ def test_glm_5_2_takes_what_the_layout_says(
 ) -> None:
     quant, gib, wishes = FULL_SIZE[case]
     with cards(engine, [size * 1024 for size in gib]) as running:
-        # As for CUDA, which may split a model where RPC ends cannot.
-        hardware = machine(running, RAM_GIB, Backend.CUDA)
-        layout = lay_out(shape_of(header(quant)), hardware, wishes)
+        layout = lay_out(shape_of(header(quant)), machine(running, RAM_GIB), wishes)
         assert isinstance(layout, Layout)
         account = account_of(engine, running, header(quant), layout)
     assert differences(planned(engine, layout), account, "here") == ()
     assert inexact(layout, account) == {}
     missed = errors(layout, account)
     assert {name: e for name, e in missed.items() if not -UNDER_MAX <= e <= WITHIN} == {}
+
+
+@pytest.mark.parametrize("case", ["all on the cards", "few layers a card", "eight large cards"])
+def test_glm_5_2_lies_where_the_layout_says_also_as_it_is_split_for_cuda(
+    engine: Path, header: Callable[[str], Header], case: str
+) -> None:
+    """A card may begin on a block that shares an indexer there, which RPC ends cannot serve."""
+    quant, gib, wishes = FULL_SIZE[case]
+    model = shape_of(header(quant))
+    with cards(engine, [size * 1024 for size in gib]) as running:
+        layout = lay_out(model, machine(running, RAM_GIB, Backend.CUDA), wishes)
+        assert isinstance(layout, Layout)
+        account = account_of(engine, running, header(quant), layout)
+    assert not all(model.blocks[use.held.blocks[0]].has_indexer for use in layout.devices)
+    assert differences(planned(engine, layout), account, "here") == ()
+    assert inexact(layout, account) == {}
 
 
 # The model, the MiB of each card, and what these sizes make of it.
