@@ -10,7 +10,7 @@ from pathlib import Path
 from freehold.catalog.calibration import calibration
 from freehold.catalog.hardware import hardware_of
 from freehold.catalog.models import KnownModel, known_model
-from freehold.catalog.terrain import alternatives
+from freehold.catalog.terrain import alternatives, catalogue_shape
 from freehold.sizing.choose import run_of
 from freehold.sizing.hardware import Hardware
 from freehold.sizing.layout import Layout, Refusal
@@ -23,7 +23,6 @@ from freehold.sizing.wishes import GIB, Wishes
 from playbooks.size_answer import NEW_FLAGS
 from playbooks.size_arithmetic import arithmetic, sizes_checked, speeds_compared
 from playbooks.size_markdown import Row, details, fenced, table
-from playbooks.size_model import catalogue_shape
 
 MODEL = "glm-5.2"
 QUANTS = ("UD-IQ2_M", "UD-Q2_K_XL", "UD-IQ4_XS", "UD-Q4_K_M", "Q8_0")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.catalog.compare import differences
-from freehold.catalog.models import KnownModel, catalogue_header, known_model
-from freehold.catalog.terrain import catalogued
+from freehold.catalog.models import KnownModel, known_model
+from freehold.catalog.terrain import catalogue_shape, catalogued, unlike_catalogue
 from freehold.errors import FreeholdError
 from freehold.gguf.header import Header
 from freehold.gguf.read import read_model
@@ -72,10 +71,7 @@ def of_header(header: Header, name: str = "") -> Subject:
     known = catalogued(shape)
     if known is None:
         return Subject(shape, None, header)
-    near = min(known.quants, key=lambda quant: abs(quant.size_bytes - shape.file_bytes))
-    told = differences(catalogue_shape(known, near.name), shape)
-    notes = (f"unlike the catalogue's {known.name} {near.name}: {line}" for line in told)
-    return Subject(shape, known, header, tuple(notes))
+    return Subject(shape, known, header, unlike_catalogue(shape, known))
 
 
 def with_quant(subject: Subject, quant: str) -> Subject:
@@ -86,8 +82,3 @@ def with_quant(subject: Subject, quant: str) -> Subject:
         )
     chosen = subject.known.quant(quant, "--quant")
     return Subject(catalogue_shape(subject.known, chosen.name), subject.known)
-
-
-def catalogue_shape(known: KnownModel, quant: str) -> ModelShape:
-    """One quant as the catalogue has it."""
-    return shape_of(catalogue_header(known.name, quant), known.name, quant)

@@ -13,14 +13,14 @@ from freehold.catalog.by_hand import overridden
 from freehold.catalog.calibration import calibration
 from freehold.catalog.measurements import Measurements
 from freehold.catalog.read import hardware_from
-from freehold.catalog.terrain import alternatives, catalogued, market_of
+from freehold.catalog.terrain import alternatives, catalogued, market_of, unlike_catalogue
 from freehold.errors import FreeholdError, Problem
 from freehold.facts.fact import gather
 from freehold.facts.hardware import hardware_fact
 from freehold.gguf.header import Header
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host
-from freehold.render.engine_flags import known_flags
+from freehold.render.engine_flags import flag_problems, known_flags
 from freehold.render.paths import UNIT
 from freehold.sizing.choose import lay_out
 from freehold.sizing.hardware import Hardware
@@ -94,10 +94,16 @@ def size_node(host: Host, node: Node, ground: Ground, *, asks_engine: bool = Tru
         planned = Planned.by_hand(node.server, hardware.cores, known)
         return NodeSizing(hardware, planned, None, None, ("the placement is by hand: not sized",))
     asks = asks_engine and has_engine(host, ground.chosen)
-    wishes, notes = wishes_of(node.server), list[str]()
+    like = catalogued(ground.model)
+    wishes, notes = (
+        wishes_of(node.server),
+        [*(unlike_catalogue(ground.model, like) if like else ())],
+    )
     for _ in range(_ATTEMPTS):
         layout = _fitting(node.name, ground, hardware, wishes)
         planned = Planned.of(layout, known)
+        if lacking := flag_problems(node.name, _words(planned), ground.chosen.engine):
+            raise FreeholdError(lacking)
         account = _asked(host, ground, planned, notes) if asks else None
         over_bytes = _over(layout, account)
         if not over_bytes:
@@ -134,6 +140,10 @@ def has_engine(host: Host, chosen: Chosen) -> bool:
     """Whether the stack's build lies on the host, whole."""
     script = f'[ -x "{chosen.engine.node_entry}" ] && [ -f "{chosen.engine.node_proof}" ]'
     return host.run(Command(script, "looking for the engine")).exit_status == 0
+
+
+def _words(planned: Planned) -> list[str]:
+    return [flag[0] for flag in planned.flags]
 
 
 def _fitting(place: str, ground: Ground, hardware: Hardware, wishes: Wishes) -> Layout:

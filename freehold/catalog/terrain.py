@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from freehold.catalog.compare import differences
 from freehold.catalog.instances import instance_hardware, instances
 from freehold.catalog.models import KnownModel, catalogue_header, known_model, known_models
 from freehold.sizing.model import ModelShape
@@ -23,6 +24,18 @@ def catalogued(model: ModelShape) -> KnownModel | None:
     return None
 
 
+def catalogue_shape(known: KnownModel, quant: str) -> ModelShape:
+    """One quant as the catalogue has it."""
+    return shape_of(catalogue_header(known.name, quant), known.name, quant)
+
+
+def unlike_catalogue(model: ModelShape, known: KnownModel) -> tuple[str, ...]:
+    """How real files differ from the catalogue's quant of their size; the files hold."""
+    near = min(known.quants, key=lambda quant: abs(quant.size_bytes - model.file_bytes))
+    told = differences(catalogue_shape(known, near.name), model)
+    return tuple(f"unlike the catalogue's {known.name} {near.name}: {line}" for line in told)
+
+
 def market_of(prices: Prices) -> Market:
     """A stack's prices; nothing else is for sale."""
     return Market(
@@ -34,12 +47,7 @@ def market_of(prices: Prices) -> Market:
 def alternatives(model: ModelShape) -> Market:
     """The model's other quants, and every machine that can be rented."""
     known = catalogued(model)
-    names = [quant.name for quant in known.quants] if known else []
     return Market(
-        quants=tuple(
-            shape_of(catalogue_header(known.name, name), known.name, name) for name in names
-        )
-        if known
-        else (),
+        quants=tuple(catalogue_shape(known, quant.name) for quant in known.quants) if known else (),
         machines=tuple(instance_hardware(each) for each in instances().values()),
     )

@@ -11,7 +11,7 @@ from freehold.sizing.layout import Answer, Layout, Mode, Refusal, Shortfall
 from freehold.sizing.model import ModelShape
 from freehold.sizing.overrides import overrides
 from freehold.sizing.place import Placement, exceeds, place
-from freehold.sizing.wishes import GIB, LoadMode, Wishes
+from freehold.sizing.wishes import GIB, MIB, LoadMode, Wishes
 
 CACHE_TYPES_BY_PREFERENCE = ("f16", "q8_0")
 """What is chosen from when it is left open: q4_0 costs quality, so a person must ask for it."""
@@ -181,6 +181,11 @@ def _layout(
         needed = int(uses[0].total.high)
         wired = needed if needed > hardware.devices[0].memory_bytes else None
     reasons = [*_reasons(model, hardware, wishes, placement, len(used)), reason, *why]
+    if wired is not None:
+        reasons.append(f"the GPU must wire more: sysctl iogpu.wired_limit_mb={-(-wired // MIB)}")
+    if run.context_tokens > pad(model.context_max_tokens):
+        most = f"{model.context_max_tokens:,} tokens"
+        reasons.append(f"the context is beyond the {most} that the model was made for")
     return Layout(
         model=model,
         hardware=hardware,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from freehold import lab
+from freehold.weights.store import FolderStore
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, on
-from tests.infra.stack import Stack
+from tests.infra.stack import ROOT, Stack
 
 SERVER = {"context_tokens": 512, "threads": 1}
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
@@ -115,4 +120,31 @@ def test_a_placement_by_hand_is_taken_as_it_is(make_stack: MakeStack, box: lab.B
     assert "the placement is by hand: not sized" in text
     assert "--n-gpu-layers 0" in on(box, f"cat {UNIT_FILE}")
     assert stack.preview().must().changes == {}
+    stack.destroy().must()
+
+
+def fab(stack: Stack, *words: str) -> str:
+    """stdout of a task on the stack, which must succeed."""
+    done = subprocess.run(
+        ["fab", *words], cwd=ROOT, env=stack.env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_what_a_node_was_measured_to_do_takes_the_place_of_the_guess(
+    make_stack: MakeStack, store: FolderStore, tmp_path: Path
+) -> None:
+    own = tmp_path / "store"
+    shutil.copytree(store.place, own, copy_function=os.link)
+    stack = make_stack(store=str(own))
+    assert "predicted: " in stack.up().must().text
+    assert "as planned: host 11" in fab(stack, "service.placement")
+    measured = fab(stack, "service.measure")
+    speed = float(measured.split()[1])
+    assert speed > 0
+    assert len(list((own / "measured").iterdir())) == 1
+    said = fab(stack, "size")
+    assert "measured 20" in said
+    assert f"{speed:.3g}"[:3] in said
     stack.destroy().must()
