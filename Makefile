@@ -26,9 +26,9 @@ lint: ## Style, types and shell scripts
 	@bin/setup
 	@bin/lint
 
-bench: ## Measure up and converge against other tools
+bench: ## Measure up, converge and sizing against other tools (ARGS="sizing --quick" for a minute)
 	@bin/setup --lab
-	@$(PYTHON) -m bench
+	@$(PYTHON) -m bench $(ARGS)
 
 lock: ## Resolve the lock files again (needs uv; ARGS=--upgrade for newer packages)
 	$(UV_COMPILE) $(ARGS) --group dev --no-emit-package freehold pyproject.toml -o requirements.lock

@@ -1,4 +1,4 @@
-"""Measure, and print what came out: `python -m bench [--runs N] [--json FILE]`."""
+"""Measure, and print what came out: `python -m bench [PART...] [--runs N] [--json FILE]`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import peers
+from bench import peers, sizing
 from bench.converge import Converging
 from bench.project import empty_project, environment, real_project
 from bench.report import Comparison, Report
@@ -20,6 +21,7 @@ from demo.parts import fill_store
 from freehold import lab
 from freehold.errors import FreeholdError
 
+PARTS = ("up", "converge", "sizing")
 BOXES = 4
 UP_GOALS = {"an empty program": 1.5}
 CONVERGE_GOALS = {"pyinfra": 0.35, "ansible": 0.1}
@@ -30,18 +32,21 @@ console = Console(stderr=True, highlight=False)
 def main() -> int:
     """The exit code: 0 whether goals are met or missed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--runs", type=int, default=5, help="of each command (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
+    parser.add_argument("--quick", action="store_true", help="sizing: a minute's part of the grid")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"expected parts of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    parts = options.parts or PARTS
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: everything is removed
     report = Report(options.runs, conditions())
     try:
-        reason = lab.unsupported()
-        if reason is not None:
-            raise FreeholdError.of("bench", f"lab boxes cannot run on this machine: {reason}")
-        with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
-            measure_up(report, Path(folder))
-            measure_converge(report, Path(folder))
+        if "up" in parts or "converge" in parts:
+            measure_on_boxes(report, parts)
+        if "sizing" in parts:
+            sizing.measure(report.sizing, say, is_quick=options.quick)
     except FreeholdError as error:
         console.print(f"\n{error}", markup=False)
         return 1
@@ -52,6 +57,18 @@ def main() -> int:
     if options.json:
         report.write(options.json)
     return 0
+
+
+def measure_on_boxes(report: Report, parts: Collection[str]) -> None:
+    """Whichever of `up` and `converge` is asked for."""
+    reason = lab.unsupported()
+    if reason is not None:
+        raise FreeholdError.of("bench", f"lab boxes cannot run on this machine: {reason}")
+    with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
+        if "up" in parts:
+            measure_up(report, Path(folder))
+        if "converge" in parts:
+            measure_converge(report, Path(folder))
 
 
 def measure_up(report: Report, folder: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich import box
@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Timing
+from bench.sizing_rows import Sizing
+from bench.sizing_tables import tables
 
-WIDTH = 140  # of plain text: wide enough for one line a row
+WIDTH = 160  # of plain text: wide enough for one line a row
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Report:
     conditions: str
     comparisons: list[Comparison] = field(default_factory=list)
     first_token_s: dict[str, float] = field(default_factory=dict)
+    sizing: Sizing = field(default_factory=Sizing)
 
     def show(self) -> None:
         """The tables, without colours and frames where nobody looks at a terminal."""
@@ -47,12 +50,17 @@ class Report:
         if not console.is_terminal:
             console = Console(highlight=False, width=WIDTH)
         frame = box.SIMPLE if console.is_terminal else None
-        console.print(self.conditions)
-        runs = f"\nmedian (fastest-slowest) of {self.rounds} runs each, in turns"
-        console.print(self._compared(Table(title=runs, box=frame, title_justify="left")))
+        if self.comparisons:
+            console.print(self.conditions)
+            runs = f"\nmedian (fastest-slowest) of {self.rounds} runs each, in turns"
+            console.print(self._compared(Table(title=runs, box=frame, title_justify="left")))
         if self.first_token_s:
             title = "\npulumi up on a bare box until the first token, one run"
             console.print(self._stages(Table(title=title, box=frame, title_justify="left")))
+        for table in tables(self.sizing, frame):
+            console.print(table)
+        for line in (*self.sizing.summary(), *self.sizing.left_out):
+            console.print(f"- {line}", markup=False, soft_wrap=True)
 
     def write(self, path: Path) -> None:
         """Every sample, for those who want to compare another day."""
@@ -61,6 +69,7 @@ class Report:
             "conditions": self.conditions,
             "comparisons": [_plain(some) for some in self.comparisons],
             "first_token_s": self.first_token_s,
+            "sizing": asdict(self.sizing),
         }
         path.write_text(json.dumps(told, indent=2) + "\n")
 

@@ -6,7 +6,7 @@ import dataclasses
 import json as json_library
 from typing import Any
 
-from freehold.account.size_node import Ground, size_node
+from freehold.account.size_node import Served, size_node
 from freehold.apply.converge import all_steps, look
 from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import gather
@@ -59,11 +59,11 @@ def drift(_c: Any) -> None:
     """What on each box is not as declared; exit code 1 if anything is. Nothing is changed."""
     spec = stack()
     chosen = Chosen.of(spec)
-    ground = Ground.of(spec.store, chosen, spec.prices, spec.policy)
+    served = Served.of(spec.store, chosen, spec.prices, spec.policy)
 
     def work(target: Target) -> str:
         node, box = require_node(target), gather(target.host, [BOX])[0]
-        planned = size_node(target.host, node, ground).planned
+        planned = size_node(target.host, node, served).planned
         items = node_items(spec.model, node, chosen, box, planned, api_key=None)
         steps = all_steps(target.host, items, look(target.host, items))
         if steps:

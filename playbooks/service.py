@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.account.size_node import Ground, node_subject, size_node
+from freehold.account.size_node import Served, node_subject, size_node
 from freehold.apply.script import run_steps
 from freehold.facts.fact import gather
 from freehold.facts.unit import UnitFacts, unit_fact
@@ -105,10 +105,10 @@ def ask(_c: Any, question: str, max_tokens: str = "256", thinking: str = "") -> 
 @task("placement")
 def placement(_c: Any) -> None:
     """Whether the served model lies where it was planned; exit code 1 where it does not."""
-    ground = _ground()
+    served = _served()
 
     def work(target: Target) -> str:
-        planned = size_node(target.host, require_node(target), ground).planned
+        planned = size_node(target.host, require_node(target), served).planned
         account = require_as_planned(target.host, UNIT, planned)
         held = (f"{d.name} {d.total_bytes / MIB:,.0f} MiB" for d in account.devices)
         return f"as planned: {', '.join(held)}"
@@ -119,16 +119,16 @@ def placement(_c: Any) -> None:
 @task("measure")
 def measure_speed(_c: Any) -> None:
     """Measure each idle node once; what it did is kept in the store, and replaces the guess."""
-    ground = _ground()
+    served = _served()
 
     def work(target: Target) -> str:
         node = require_node(target)
-        sizing = size_node(target.host, node, ground)
-        subject = node_subject(sizing.hardware, ground.chosen, sizing.planned)
+        sizing = size_node(target.host, node, served)
+        subject = node_subject(sizing.hardware, served.chosen, sizing.planned)
         with connect(target.host, node.server.port) as client:
             tokens = sizing.planned.context_tokens
             found = measure(client, read_key(target.host), subject, tokens)
-        ground.measurements.keep(found)
+        served.measurements.keep(found)
         speeds = (
             f"{found.decode_tokens_per_s:.3g} tokens/s, prompts {found.prompt_tokens_per_s:.3g}"
         )
@@ -137,9 +137,9 @@ def measure_speed(_c: Any) -> None:
     on_nodes(work)
 
 
-def _ground() -> Ground:
+def _served() -> Served:
     spec = stack()
-    return Ground.of(spec.store, Chosen.of(spec), spec.prices, spec.policy)
+    return Served.of(spec.store, Chosen.of(spec), spec.prices, spec.policy)
 
 
 def _started(target: Target, step: StartUnit | RestartUnit) -> str:

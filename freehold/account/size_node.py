@@ -58,7 +58,7 @@ class NodeSizing:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Served:
     """What all nodes of a stack are sized with."""
 
     chosen: Chosen
@@ -69,7 +69,7 @@ class Ground:
     measurements: Measurements
 
     @classmethod
-    def of(cls, store: Path, chosen: Chosen, prices: Prices, policy: Policy) -> Ground:
+    def of(cls, store: Path, chosen: Chosen, prices: Prices, policy: Policy) -> Served:
         """Of what lies in the stack's store. Raises GgufError for weights that are no model."""
         header = _header(store, chosen.weights.name, chosen.weights.digest)
         model = shape_of(header, chosen.weights.name)
@@ -82,33 +82,33 @@ def _header(store: Path, name: str, digest: str) -> Header:  # noqa: ARG001 - pa
     return header_of(folder, folder.manifest(Kind.WEIGHTS, name))
 
 
-def size_node(host: Host, node: Node, ground: Ground, *, asks_engine: bool = True) -> NodeSizing:
+def size_node(host: Host, node: Node, served: Served, *, asks_engine: bool = True) -> NodeSizing:
     """Read the node, lay the model out on it, and ask its engine where it has the build.
 
     Raises FreeholdError naming everything that is short, or misses the stack's policy.
     """
     facts = gather(host, [hardware_fact(UNIT)])[0]
     hardware = overridden(hardware_from(facts, node.name), node.hardware, f"{node.name}: hardware")
-    known = known_flags(ground.chosen.engine.engine_help or "")
+    known = known_flags(served.chosen.engine.engine_help or "")
     if node.server.placement == "by_hand":
         planned = Planned.by_hand(node.server, hardware.cores, known)
         return NodeSizing(hardware, planned, None, None, ("the placement is by hand: not sized",))
-    asks = asks_engine and has_engine(host, ground.chosen)
-    like = catalogued(ground.model)
+    asks = asks_engine and has_engine(host, served.chosen)
+    like = catalogued(served.model)
     wishes, notes = (
         wishes_of(node.server),
-        [*(unlike_catalogue(ground.model, like) if like else ())],
+        [*(unlike_catalogue(served.model, like) if like else ())],
     )
     for _ in range(_ATTEMPTS):
-        layout = _fitting(node.name, ground, hardware, wishes)
+        layout = _fitting(node.name, served, hardware, wishes)
         planned = Planned.of(layout, known)
-        if lacking := flag_problems(node.name, _words(planned), ground.chosen.engine):
+        if lacking := flag_problems(node.name, _words(planned), served.chosen.engine):
             raise FreeholdError(lacking)
-        account = _asked(host, ground, planned, notes) if asks else None
+        account = _asked(host, served, planned, notes) if asks else None
         over_bytes = _over(layout, account)
         if not over_bytes:
-            verdict = _verdict(ground, hardware, wishes, planned)
-            _require(node.name, ground.policy, layout, verdict)
+            verdict = _verdict(served, hardware, wishes, planned)
+            _require(node.name, served.policy, layout, verdict)
             return NodeSizing(hardware, planned, verdict, account, tuple(notes))
         notes.append(
             f"by the engine's account a device needs {over_bytes / MIB:.0f} MiB more: laid out "
@@ -146,34 +146,34 @@ def _words(planned: Planned) -> list[str]:
     return [flag[0] for flag in planned.flags]
 
 
-def _fitting(place: str, ground: Ground, hardware: Hardware, wishes: Wishes) -> Layout:
-    answer = lay_out(ground.model, hardware, wishes)
+def _fitting(place: str, served: Served, hardware: Hardware, wishes: Wishes) -> Layout:
+    answer = lay_out(served.model, hardware, wishes)
     if isinstance(answer, Layout):
         return answer
-    market = alternatives(ground.model)
+    market = alternatives(served.model)
     ways = ways_out(answer, wishes, market.quants, market.machines)
     head, *rest = lines(replace(answer, ways_out=ways))
     raise FreeholdError.of(place, "\n".join([f"expected a model that fits: {head}", *rest]))
 
 
-def _verdict(ground: Ground, hardware: Hardware, wishes: Wishes, planned: Planned) -> Verdict:
-    measured = ground.measurements.find(node_subject(hardware, ground.chosen, planned))
-    known = catalogued(ground.model)
+def _verdict(served: Served, hardware: Hardware, wishes: Wishes, planned: Planned) -> Verdict:
+    measured = served.measurements.find(node_subject(hardware, served.chosen, planned))
+    known = catalogued(served.model)
     return judge(
-        ground.model,
+        served.model,
         hardware,
         wishes,
         calibration(),
-        market_of(ground.prices),
+        market_of(served.prices),
         thinking=known.thinking if known else None,
         measured=measured,
     )
 
 
-def _asked(host: Host, ground: Ground, planned: Planned, notes: list[str]) -> Account | None:
+def _asked(host: Host, served: Served, planned: Planned, notes: list[str]) -> Account | None:
     """None where the engine cannot say: it is asked for more certainty, and is not needed."""
     try:
-        return ask_engine(host, ground.chosen.engine, ground.header, asked_flags(planned))
+        return ask_engine(host, served.chosen.engine, served.header, asked_flags(planned))
     except AccountError as error:
         notes.append(f"the engine was asked in vain: {error}")
         return None

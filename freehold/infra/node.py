@@ -9,8 +9,8 @@ from typing import Any
 
 import pulumi
 
+from freehold.infra.layout_inputs import layout_inputs
 from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service
-from freehold.infra.sized import layout_inputs
 from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
 from freehold.render.service import is_loopback, service_unit
 from freehold.sizing.planned import Planned

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from freehold.account.size_node import Ground, NodeSizing, report, size_node
+from freehold.account.size_node import NodeSizing, Served, report, size_node
 from freehold.hosts.host import Host
 from freehold.infra.values import Properties
 from freehold.sizing.held import Interval
@@ -21,36 +19,8 @@ from freehold.weights.store import FolderStore, StoreError
 
 def sized(host: Host, inputs: Properties, store: Path) -> tuple[str, Properties]:
     """The report for a person, and the outputs. Raises FreeholdError as size_node does."""
-    sizing = size_node(host, _node(inputs), _ground(inputs, store))
+    sizing = size_node(host, _node(inputs), _served(inputs, store))
     return "\n".join(report(sizing)), _told(sizing)
-
-
-def layout_inputs(
-    node: Node, chosen: Chosen, prices: Prices, policy: Policy, machine: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a layout follows from. `machine` is what the box said of itself: another makes it new.
-
-    `max_usd_per_hour` is over all nodes, and is the program's to check.
-    """
-    server = node.server.model_dump(mode="json", include=_SIZED)
-    return {
-        "weights": chosen.weights.name,
-        "weights_digest": chosen.weights.digest,
-        "engine": chosen.engine.name,
-        "engine_digest": chosen.engine.digest,
-        # None is "all of them", which the state cannot keep apart from nothing.
-        "server": {key: value for key, value in server.items() if value is not None},
-        "hardware": node.hardware.model_dump(mode="json", exclude_none=True),
-        "prices": prices.model_dump(mode="json", exclude_none=True),
-        "policy": policy.model_dump(mode="json", exclude_none=True, exclude={"max_usd_per_hour"}),
-        "machine": dict(machine),
-    }
-
-
-_SIZED = {
-    "context_tokens", "slots", "cache_type", "batch_tokens", "ubatch_tokens", "threads",
-    "load_mode", "placement", "devices", "headroom_gpu_gib", "headroom_ram_gib", "mtp",
-}  # fmt: skip
 
 
 def _node(inputs: Properties) -> Node:
@@ -108,7 +78,7 @@ def _rounded(interval: Interval) -> list[float]:
     return [float(f"{each:.3g}") for each in (interval.low, interval.expected, interval.high)]
 
 
-def _ground(inputs: Properties, store_folder: Path) -> Ground:
+def _served(inputs: Properties, store_folder: Path) -> Served:
     store = FolderStore(store_folder)
     chosen = Chosen(
         store.manifest(Kind.ENGINE, inputs["engine"]),
@@ -122,4 +92,4 @@ def _ground(inputs: Properties, store_folder: Path) -> Ground:
             raise StoreError.of(
                 store.place, f"{manifest.name}: it was changed while the stack ran", "run again"
             )
-    return Ground.of(store_folder, chosen, Prices(**inputs["prices"]), Policy(**inputs["policy"]))
+    return Served.of(store_folder, chosen, Prices(**inputs["prices"]), Policy(**inputs["policy"]))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from freehold.sizing.ground import Experts
 from freehold.sizing.layout import Override
-from freehold.sizing.place import Experts, experts_by_block
 
 _HOST_BUFFER = "CPU"
 
@@ -15,7 +15,7 @@ def overrides(in_ram: Experts) -> tuple[Override, ...]:
     with `blk` and ends with a dot; it splits the list at commas, which no pattern holds.
     """
     kept_alike: dict[frozenset[str], list[int]] = {}
-    for index, what in experts_by_block(in_ram).items():
+    for index, what in _by_block(in_ram).items():
         kept_alike.setdefault(what, []).append(index)
     return tuple(
         Override(
@@ -29,3 +29,11 @@ def overrides(in_ram: Experts) -> tuple[Override, ...]:
 
 def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"({'|'.join(words)})"
+
+
+def _by_block(experts: Experts) -> dict[int, frozenset[str]]:
+    """What of each block's experts is named."""
+    found: dict[int, set[str]] = {}
+    for index, what in experts:
+        found.setdefault(index, set()).add(what)
+    return {index: frozenset(what) for index, what in sorted(found.items())}

@@ -24,6 +24,8 @@ class Drift:
     changes: dict[str, str]
     shown: str
     restarts: bool
+    heals: bool = False
+    """Whether systemd itself mends it after a while, which on a slow machine is before `up`."""
 
 
 DRIFTS = {
@@ -57,6 +59,7 @@ DRIFTS = {
         {SERVICE: "update"},
         "crashed, to be started again",
         restarts=True,
+        heals=True,
     ),
     "the weights are damaged": Drift(
         f"f=$(echo {WEIGHTS_FILE}); chmod u+w $f; dd if=/dev/urandom of=$f bs=1M seek=40 count=1 "
@@ -88,7 +91,8 @@ def test_drift_is_shown_and_repaired(stack: Stack, box: lab.Box, declared: str, 
     # Exactly this drift: the one before was repaired whole.
     assert shown.changes == drift.changes, shown.text
     assert drift.shown in shown.text
-    assert stack.up().must().changes == drift.changes
+    done = stack.up().must().changes
+    assert done == drift.changes or (drift.heals and not done)
     assert tree(box) == declared
     assert (server_pid(box) != pid) == drift.restarts
     assert on(box, f"systemctl is-active {UNIT}; systemctl is-enabled {UNIT}") == "active\nenabled"
