@@ -44,6 +44,7 @@ from freehold.weights.manifest import Kind
 from freehold.weights.store import FolderStore
 
 _ATTEMPTS = 3
+_REFUSED = "error while handling argument"  # a device that it does not see, say (common/arg.cpp)
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,15 @@ def _verdict(served: Served, hardware: Hardware, wishes: Wishes, planned: Planne
 
 
 def _asked(host: Host, served: Served, planned: Planned, notes: list[str]) -> Account | None:
-    """None where the engine cannot say: it is asked for more certainty, and is not needed."""
+    """None where the engine cannot say: it is asked for more certainty, and is not needed.
+
+    Flags that it refuses it would refuse after the weights were moved as well: that raises.
+    """
     try:
         return ask_engine(host, served.chosen.engine, served.header, asked_flags(planned))
     except AccountError as error:
+        if _REFUSED in str(error):
+            raise
         notes.append(f"the engine was asked in vain: {error}")
         return None
 

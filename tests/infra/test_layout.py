@@ -113,6 +113,18 @@ def test_a_server_that_does_otherwise_than_planned_is_an_error_that_names_both(
     stack.destroy().must()
 
 
+def test_a_device_that_the_engine_does_not_see_is_an_error_before_the_weights_are_moved(
+    make_stack: MakeStack, box: lab.Box
+) -> None:
+    stack = make_stack()
+    node = {**stack.config["nodes"][0], "hardware": {"gpu": "RTX 3090", "gpus": 1}}
+    with stack.changed(nodes=[node]):
+        text = stack.up().must(1).text
+    assert "invalid device: CUDA0" in text
+    assert on(box, "ls /var/lib/freehold/weights 2>/dev/null || true") == ""
+    stack.destroy().must()
+
+
 def test_a_placement_by_hand_is_taken_as_it_is(make_stack: MakeStack, box: lab.Box) -> None:
     server = {**SERVER, "placement": "by_hand", "flags": {"--n-gpu-layers": 0}}
     stack = make_stack(server=server)
