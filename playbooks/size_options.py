@@ -26,7 +26,7 @@ ABOUT = {
     "context": "tokens of context of each slot, or max",
     "slots": "requests answered at once, or max",
     "cache-type": f"what KV cells are kept as: {', '.join(CACHE_TYPES)}, or auto",
-    "ubatch": "tokens computed at a time",
+    "ubatch": "tokens computed at a time, or auto",
     "mtp": "the model's MTP layer drafts tokens",
     "headroom-gpu": "GiB that stay free on each device",
     "headroom-ram": "GiB of RAM that stay free",
@@ -96,7 +96,7 @@ class Asked:
                 for name in strangers
             )
         # The engine would lower a ubatch that is larger than the batch, in silence.
-        return replace(wishes, batch_tokens=max(wishes.batch_tokens, wishes.ubatch_tokens))
+        return replace(wishes, batch_tokens=max(wishes.batch_tokens, wishes.ubatch_tokens or 0))
 
     def hardware(self, hardware: Hardware) -> Hardware:
         """With what the command line says of it."""
@@ -126,10 +126,10 @@ def asked_of(options: Mapping[str, str], *, has_mtp: bool, asks_engine: bool, fo
             return None
 
     changes: dict[str, Any] = {
-        "context_tokens": read("context", _count_or_max),
-        "slots": read("slots", _count_or_max),
+        "context_tokens": read("context", _count_or("max")),
+        "slots": read("slots", _count_or("max")),
         "cache_type": read("cache-type", _cache_type),
-        "ubatch_tokens": read("ubatch", _count),
+        "ubatch_tokens": read("ubatch", _count_or("auto")),
         "headroom_gpu_bytes": read("headroom-gpu", _gib),
         "headroom_ram_bytes": read("headroom-ram", _gib),
         "devices": read("devices", _devices),
@@ -158,6 +158,7 @@ def asked_of(options: Mapping[str, str], *, has_mtp: bool, asks_engine: bool, fo
 
 _OPEN = {
     "context_tokens": ("max",), "slots": ("max",), "cache_type": ("auto",), "devices": ("all",),
+    "ubatch_tokens": ("auto",),
 }  # fmt: skip
 
 
@@ -167,13 +168,16 @@ def _count(name: str, text: str) -> int:
     return int(text)
 
 
-def _count_or_max(name: str, text: str) -> int | str:
-    if text == "max":
-        return text
-    try:
-        return _count(name, text)
-    except FreeholdError:
-        raise _refused(name, f"a whole number of 1 to {1 << 24}, or max", text) from None
+def _count_or(word: str) -> Callable[[str, str], int | str]:
+    def take(name: str, text: str) -> int | str:
+        if text == word:
+            return text
+        try:
+            return _count(name, text)
+        except FreeholdError:
+            raise _refused(name, f"a whole number of 1 to {1 << 24}, or {word}", text) from None
+
+    return take
 
 
 def _cache_type(name: str, text: str) -> str:

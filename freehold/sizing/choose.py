@@ -12,13 +12,15 @@ from freehold.sizing.layout import Answer, Layout, Mode
 from freehold.sizing.model import ModelShape
 from freehold.sizing.outcome import layout_of, refusal_of
 from freehold.sizing.place import exceeds, place
-from freehold.sizing.wishes import Wishes
+from freehold.sizing.wishes import UBATCH_TOKENS, Wishes
 
 CACHE_TYPES_BY_PREFERENCE = ("f16", "q8_0")
 """What is chosen from when it is left open: q4_0 costs quality, so a person must ask for it."""
 
 CONTEXT_MIN_TOKENS = 4096
 SLOTS_MAX = 256
+UBATCH_TOKENS_BY_PREFERENCE = (4096, 2048, 1024)
+_MORE_IN_RAM = 0.01  # of all experts: what larger micro-batches may cost
 
 
 def lay_out(model: ModelShape, hardware: Hardware, wishes: Wishes) -> Answer:
@@ -83,7 +85,30 @@ def _with_cache_type(
         why.append(f"the most slots with {placement.mode.value}: {slots}")
     devices = _fewest(model, hardware, devices, run, wishes, placement.mode)
     placement = place(model, hardware, devices, run, wishes, placement.mode)
+    if wishes.ubatch_tokens is None:
+        run, placement = _larger_batches(model, hardware, devices, run, wishes, placement)
+        why.append(f"{run.ubatch_tokens:,} tokens are computed at a time: more cost it its place")
     return layout_of(model, hardware, devices, run, wishes, placement, why)
+
+
+def _larger_batches(
+    model: ModelShape, hardware: Hardware, devices: Sequence[Device], run: Run, wishes: Wishes,
+    placement: Placement,
+) -> tuple[Run, Placement]:  # fmt: skip
+    """The largest micro-batch that pushes next to nothing into RAM: prompts are read faster, above
+    all where experts are fetched from there once for each."""
+    kept = _in_ram_bytes(model, placement)
+    most = _MORE_IN_RAM * sum(block.expert_bytes for block in model.blocks)
+    for tokens in UBATCH_TOKENS_BY_PREFERENCE:
+        larger = replace(run, ubatch_tokens=min(tokens, run.batch_tokens))
+        found = place(model, hardware, devices, larger, wishes, placement.mode)
+        if found.fits and _in_ram_bytes(model, found) <= kept + most:
+            return larger, found
+    return run, placement
+
+
+def _in_ram_bytes(model: ModelShape, placement: Placement) -> int:
+    return sum(model.blocks[index].experts[what] for index, what in placement.in_ram)
 
 
 def usable_devices(hardware: Hardware, wishes: Wishes) -> tuple[Device, ...]:
@@ -103,7 +128,7 @@ def run_of(model: ModelShape, wishes: Wishes) -> Run:
         context_tokens=wishes.context_tokens or least,
         slots=wishes.slots or 1,
         cache_type=wishes.cache_type or CACHE_TYPES_BY_PREFERENCE[0],
-        ubatch_tokens=min(wishes.ubatch_tokens, wishes.batch_tokens),
+        ubatch_tokens=min(wishes.ubatch_tokens or UBATCH_TOKENS, wishes.batch_tokens),
         batch_tokens=wishes.batch_tokens,
         is_kv_unified=wishes.is_kv_unified,
         has_flash_attention=wishes.has_flash_attention,

@@ -10,6 +10,7 @@ from freehold.sizing.flags import Flags, layout_flags, run_flags
 from freehold.sizing.held import Run
 from freehold.sizing.layout import Layout, Override, Use
 from freehold.sizing.wanted import wishes_of
+from freehold.sizing.wishes import UBATCH_TOKENS
 from freehold.spec.server import Server
 
 CONTEXT_TOKENS = 4096  # where the placement is by hand, and the context is left open
@@ -60,7 +61,7 @@ class Planned:
             context_tokens=wishes.context_tokens or CONTEXT_TOKENS,
             slots=wishes.slots or 1,
             cache_type=wishes.cache_type or "f16",
-            ubatch_tokens=wishes.ubatch_tokens,
+            ubatch_tokens=wishes.ubatch_tokens or UBATCH_TOKENS,
             batch_tokens=wishes.batch_tokens,
             is_kv_unified=wishes.is_kv_unified,
             has_flash_attention=wishes.has_flash_attention,

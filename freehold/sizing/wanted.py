@@ -13,7 +13,7 @@ def wishes_of(server: Server) -> Wishes:
         slots=None if server.slots == "max" else server.slots,
         cache_type=None if server.cache_type == "auto" else server.cache_type,
         batch_tokens=server.batch_tokens,
-        ubatch_tokens=server.ubatch_tokens,
+        ubatch_tokens=None if server.ubatch_tokens == "auto" else server.ubatch_tokens,
         has_mtp=server.mtp,
         load_mode=LoadMode(server.load_mode),
         threads=server.threads,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+UBATCH_TOKENS = 512  # the engine's default
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -23,7 +24,8 @@ class LoadMode(StrEnum):
 
 @dataclass(frozen=True)
 class Wishes:
-    """None asks for a choice: the largest context, the most slots, the best cache type.
+    """None asks for a choice: the largest context, the most slots, the best cache type, the
+    largest micro-batch that costs the model no place.
 
     `context_tokens` is each slot's. `headroom_gpu_bytes` stays free on every device,
     `headroom_ram_bytes` on the host.
@@ -33,7 +35,7 @@ class Wishes:
     slots: int | None = 1
     cache_type: str | None = None
     batch_tokens: int = 2048
-    ubatch_tokens: int = 512
+    ubatch_tokens: int | None = 512
     is_kv_unified: bool = False
     has_flash_attention: bool = True
     has_mtp: bool = False

@@ -13,6 +13,7 @@ from freehold.spec.nearest import nearest
 from freehold.spec.unfit import Switch
 
 Max = Literal["max"]
+Auto = Literal["auto"]
 Thinking = Literal["off", "high", "max"]
 # What --cache-type-k takes by the engine's --help, but f32, which no plan is better for.
 CacheType = Literal["f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
@@ -36,19 +37,19 @@ def one_of(*words: str) -> PlainValidator:
     return PlainValidator(validate)
 
 
-def integer_or_max(least: int, most: int) -> PlainValidator:
-    """Takes an integer within the bounds, or "max": as much as the hardware allows."""
+def integer_or(word: str, least: int, most: int) -> PlainValidator:
+    """Takes an integer within the bounds, or the one word that leaves the choice open."""
 
     def validate(value: Any) -> int | str:
-        if value == "max":
-            return "max"
+        if value == word:
+            return word
         if not isinstance(value, int) or isinstance(value, bool):
             is_quoted = isinstance(value, str) and value.isdecimal()
-            hint = "remove the quotes" if is_quoted else _hint(value, ("max",))
-            raise expected("an integer or max", hint)
+            hint = "remove the quotes" if is_quoted else _hint(value, (word,))
+            raise expected(f"an integer or {word}", hint)
         if not least <= value <= most:
             bound = f"at least {least}" if value < least else f"at most {most}"
-            raise expected(f"{bound}, or max")
+            raise expected(f"{bound}, or {word}")
         return value
 
     return PlainValidator(validate)

@@ -8,13 +8,14 @@ from typing import Annotated
 from pydantic import Field
 
 from freehold.spec.choices import (
+    Auto,
     CacheWord,
     Devices,
     LoadModeWord,
     Max,
     Number,
     PlacementWord,
-    integer_or_max,
+    integer_or,
 )
 from freehold.spec.flags import FlagName, FlagValue
 from freehold.spec.kinds import Address
@@ -30,10 +31,10 @@ class Server(Typed):
         "The API key is asked for in either case.",
     )
     port: int = Field(8080, ge=1, le=65535, description="TCP port that the server binds.")
-    context_tokens: Annotated[int | Max, integer_or_max(1, 16_777_216)] = Field(
+    context_tokens: Annotated[int | Max, integer_or("max", 1, 16_777_216)] = Field(
         4096, description="Context of each slot, in tokens; `max` is the largest that fits."
     )
-    slots: Annotated[int | Max, integer_or_max(1, 1024)] = Field(
+    slots: Annotated[int | Max, integer_or("max", 1, 1024)] = Field(
         1,
         description="Requests that are answered at the same time; `max` is as many as fit.",
     )
@@ -45,12 +46,10 @@ class Server(Typed):
     batch_tokens: int = Field(
         2048, ge=1, le=1_048_576, description="Tokens of a prompt that are taken in at a time."
     )
-    ubatch_tokens: int = Field(
+    ubatch_tokens: Annotated[int | Auto, integer_or("auto", 1, 1_048_576)] = Field(
         512,
-        ge=1,
-        le=1_048_576,
         description="Tokens that are computed at a time, at most `batch_tokens`; working memory "
-        "grows with them.",
+        "grows with them. `auto` takes more where that costs no place for the model.",
     )
     threads: int | None = Field(
         None,

@@ -131,7 +131,7 @@ def test_rent_and_electricity_are_counted_and_owning_is_compared(fab: Fab) -> No
 WRONG = {
     "--context": ("ten", "expected a whole number of 1 to 16777216, or max"),
     "--slots": ("0", "expected a whole number of 1 to 16777216, or max"),
-    "--ubatch": ("1.5", "expected a whole number of 1 to 16777216"),
+    "--ubatch": ("1.5", "expected a whole number of 1 to 16777216, or auto"),
     "--cache-type": ("q8", "expected one of f16, "),
     "--headroom-gpu": ("-1", "expected a number of 0 to 65,536"),
     "--headroom-ram": ("nan", "expected a number of 0 to 65,536"),

@@ -208,3 +208,23 @@ def test_weights_in_ram_alone_are_locked_where_they_leave_room() -> None:
     assert fitting(lay_out(glm(), machine(0, 0, 512), Wishes(8192))).load_mode is LoadMode.LOCKED
     assert fitting(lay_out(glm(), machine(0, 0, 244), Wishes(8192))).load_mode is LoadMode.MAPPED
     assert fitting(lay_out(glm(), machine(1, 24, 512), Wishes(8192))).load_mode is LoadMode.MAPPED
+
+
+def test_batches_that_are_left_open_are_the_largest_that_cost_the_model_no_place() -> None:
+    roomy = fitting(lay_out(glm(), machine(8, 80, 2048), Wishes(8192, ubatch_tokens=None)))
+    assert roomy.run.ubatch_tokens == 2048  # no more than a batch
+    assert roomy.mode is Mode.DEVICES
+    on, open_wish = machine(2, 80, 512), Wishes(32768, 1, "f16", 4096, None)
+    asked = fitting(lay_out(glm(), on, open_wish))
+    plain = fitting(lay_out(glm(), on, replace(open_wish, ubatch_tokens=512)))
+    assert asked.run.ubatch_tokens > 512
+
+    def in_ram(layout: Layout) -> int:
+        return layout.host.weights_by_role[Role.ROUTED_EXPERTS]
+
+    experts = sum(block.expert_bytes for block in plain.model.trunk)
+    assert in_ram(asked) - in_ram(plain) <= 0.0101 * experts
+    larger = replace(open_wish, ubatch_tokens=2 * asked.run.ubatch_tokens, batch_tokens=1 << 14)
+    if asked.run.ubatch_tokens < 4096:
+        more = fitting(lay_out(glm(), on, larger))
+        assert in_ram(more) - in_ram(plain) > 0.0099 * experts
