@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -12,6 +13,14 @@ from freehold import lab
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
 from freehold.weights.store import FolderStore
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A runner in the background ignores SIGINT, and all that it starts would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -93,12 +93,13 @@ def test_what_does_not_fit_is_an_answer_with_arithmetic_and_exit_code_1(
     fab: Fab, refused: dict[str, Any]
 ) -> None:
     assert not refused["fits"]
-    (short,) = refused["shortfalls"]
-    assert short["device"] == "host"
-    assert short["missing_bytes"] == short["needed_bytes"] - short["usable_bytes"] > 0
+    assert "host" in [short["device"] for short in refused["shortfalls"]]
+    for short in refused["shortfalls"]:
+        assert short["missing_bytes"] == short["needed_bytes"] - short["usable_bytes"] > 0
     assert 1 <= len(refused["ways_out"]) <= 3
     text = fab("size", *SMALL_BOX).must(1)
-    assert f"{short['missing_bytes'] / (1 << 30):.1f} GiB short" in text.out
+    for short in refused["shortfalls"]:
+        assert f"{short['missing_bytes'] / (1 << 30):.1f} GiB short" in text.out
     assert text.out.count("way out: ") == len(refused["ways_out"])
     assert text.err == ""
 
