@@ -9,6 +9,7 @@ from typing import Protocol
 
 from freehold.errors import FreeholdError
 from freehold.hosts.command import Command, Result
+from freehold.hosts.talk import Talk
 
 
 class HostError(FreeholdError):
@@ -30,6 +31,10 @@ class Host(Protocol):
     def address(self) -> str:
         """The host name or address that its clients reach it by."""
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+
     def connect(self) -> None:
         """Open the connection that the first command would open. Raises UnreachableError."""
 
@@ -39,6 +44,16 @@ class Host(Protocol):
         A non-zero exit status is a Result. Raises UnreachableError where it could not be run to
         its end, HostError where root was needed and not to be had.
         """
+
+    def talk(self, command: Command) -> AbstractContextManager[Talk]:
+        """Run `command`, which takes input, and speak with it while it runs.
+
+        Raises at the end of the block as `run` does, and HostError where it failed; a CutOffError
+        that the block lets pass becomes that error too.
+        """
+
+    def another(self) -> AbstractContextManager[Host]:
+        """The same box over a connection of its own: more of them carry more."""
 
     def forward(self, port: int) -> AbstractContextManager[Path]:
         """A unix socket here that leads to `port` of the host's own loopback."""

@@ -11,11 +11,13 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from freehold.hosts.command import NO_SUDO_EXIT, TRUNCATED_EXIT, Command, Result
-from freehold.hosts.host import HostError, UnreachableError
+from freehold.hosts.host import Host, HostError, UnreachableError, failure
 from freehold.hosts.process import capture, environment, feed, text_of
 from freehold.hosts.ssh_folder import connection_folder
+from freehold.hosts.talk import Talk, talk_with
 
 
 class LocalHost:
@@ -30,6 +32,11 @@ class LocalHost:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._cancelled = False
 
+    @property
+    def is_cancelled(self) -> bool:
+        """See Host.is_cancelled."""
+        return self._cancelled
+
     def connect(self) -> None:
         """See Host.connect."""
         self._connect()
@@ -38,26 +45,62 @@ class LocalHost:
         """See Host.run."""
         folder = self._connect()
         with capture(folder) as out, capture(folder) as err:
-            process = subprocess.Popen(
-                ["sh", "-c", command.remote_line()],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=err,
-                env=environment(),
-                start_new_session=True,  # Ctrl-C in the terminal is ours to hand on, in order
-            )
-            self._running.add(process)
-            try:
-                if self._cancelled:  # just before it was among those that are ended
-                    _end(process)
+            with self._started(command, out, err) as process:
                 feed(process, command.stdin(), chunks)
                 status = process.wait()
-            finally:
-                if process.poll() is None:
-                    _end(process)
-                    process.wait()
-                self._running.discard(process)
             stdout, stderr = command.redact(text_of(out)), command.redact(text_of(err))
+        self._require_run(command, status, stderr)
+        return Result(status, stdout, stderr)
+
+    @contextlib.contextmanager
+    def talk(self, command: Command) -> Iterator[Talk]:
+        """See Host.talk."""
+        with (
+            capture(self._connect()) as err,
+            self._started(command, subprocess.PIPE, err) as process,
+        ):
+
+            def say_why() -> None:
+                stderr = command.redact(text_of(err))
+                self._require_run(command, process.returncode, stderr)
+                if process.returncode:
+                    done = Result(process.returncode, "", stderr)
+                    raise failure(self.name, command.description, done)
+
+            with talk_with(process, say_why) as talk:
+                yield talk
+
+    @contextlib.contextmanager
+    def another(self) -> Iterator[Host]:
+        """See Host.another: there is nothing to have more of."""
+        yield self
+
+    @contextlib.contextmanager
+    def _started(
+        self, command: Command, stdout: IO[bytes] | int, stderr: IO[bytes]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            ["sh", "-c", command.remote_line()],
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment(),
+            bufsize=0 if stdout == subprocess.PIPE else -1,
+            start_new_session=True,  # Ctrl-C in the terminal is ours to hand on, in order
+        )
+        self._running.add(process)
+        try:
+            if self._cancelled:  # just before it was among those that are ended
+                _end(process)
+            yield process
+        finally:
+            if process.poll() is None:
+                _end(process)
+                process.wait()
+            self._running.discard(process)
+
+    def _require_run(self, command: Command, status: int, stderr: str) -> None:
+        """Raises where `command` was not run to its end."""
         if self._cancelled:
             raise UnreachableError.of(self.name, f"{command.description}: cancelled")
         if status == NO_SUDO_EXIT and command.root:
@@ -68,7 +111,6 @@ class LocalHost:
             )
         if status == TRUNCATED_EXIT:
             raise UnreachableError.of(self.name, f"{command.description}: its script was cut short")
-        return Result(status, stdout, stderr)
 
     @contextlib.contextmanager
     def forward(self, port: int) -> Iterator[Path]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from freehold.hosts.command import NO_SUDO_EXIT, TRUNCATED_EXIT, Command, Result
-from freehold.hosts.host import HostError, UnreachableError
+from freehold.hosts.host import Host, HostError, UnreachableError, failure
 from freehold.hosts.process import capture, environment, feed, text_of
 from freehold.hosts.ssh_config import SshSettings, config_text
 from freehold.hosts.ssh_errors import explain
 from freehold.hosts.ssh_folder import connection_folder
+from freehold.hosts.talk import Talk, talk_with
 
 SSH_FAILED = 255  # ssh(1): "or with 255 if an error occurred"
 _THROUGH_ANOTHER = "UNKNOWN port"  # what ssh calls the peer of a ProxyJump or ProxyCommand
@@ -34,12 +35,18 @@ class SshHost:
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._others: set[SshHost] = set()
         self._cancelled = False
 
     @property
     def name(self) -> str:
         """See Host.name."""
         return self._name
+
+    @property
+    def is_cancelled(self) -> bool:
+        """See Host.is_cancelled."""
+        return self._cancelled
 
     @cached_property
     def address(self) -> str:
@@ -67,6 +74,46 @@ class SshHost:
                 feed(process, command.stdin(), chunks)
                 status = process.wait()
             stdout, stderr = command.redact(text_of(out)), command.redact(text_of(err))
+        self._require_run(command, status, stderr)
+        return Result(status, stdout, stderr)
+
+    @contextlib.contextmanager
+    def talk(self, command: Command) -> Iterator[Talk]:
+        """See Host.talk."""
+        folder = self._connect()
+        argv = [*_ssh(folder), self._destination, command.remote_line()]
+        with (
+            capture(folder) as err,
+            self._started(argv, subprocess.PIPE, err) as process,
+        ):
+
+            def say_why() -> None:
+                stderr = command.redact(text_of(err))
+                self._require_run(command, process.returncode, stderr)
+                if process.returncode:
+                    done = Result(process.returncode, "", stderr)
+                    raise failure(self.name, command.description, done)
+
+            with talk_with(process, say_why) as talk:
+                yield talk
+
+    @contextlib.contextmanager
+    def another(self) -> Iterator[Host]:
+        """See Host.another."""
+        other = SshHost(self._name, self._destination, self._settings)
+        with self._lock:
+            self._others.add(other)
+            if self._cancelled:
+                other.cancel()
+        try:
+            yield other
+        finally:
+            with self._lock:
+                self._others.discard(other)
+            other.close()
+
+    def _require_run(self, command: Command, status: int, stderr: str) -> None:
+        """Raises where `command` was not run to its end."""
         if self._cancelled:
             raise UnreachableError.of(self.name, f"{command.description}: cancelled")
         if status == NO_SUDO_EXIT and command.root:
@@ -77,7 +124,6 @@ class SshHost:
             )
         if status in (SSH_FAILED, TRUNCATED_EXIT) or status < 0:
             raise explain(self.name, self._destination, stderr, command.description)
-        return Result(status, stdout, stderr)
 
     @contextlib.contextmanager
     def forward(self, port: int) -> Iterator[Path]:
@@ -103,6 +149,8 @@ class SshHost:
         self._cancelled = True
         for process in tuple(self._running):
             process.terminate()
+        for other in tuple(self._others):
+            other.cancel()
 
     def close(self) -> None:
         """See Host.close."""
@@ -175,6 +223,7 @@ class SshHost:
             stdout=stdout,
             stderr=stderr,
             env=environment(),
+            bufsize=0 if stdout == subprocess.PIPE else -1,
             start_new_session=True,  # Ctrl-C in the terminal is ours to hand on, in order
         )
         self._running.add(process)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from freehold.hosts.command import Command, Result
 from freehold.hosts.local import LocalHost
+from freehold.hosts.talk import Talk
 
 
 class FakeHost(LocalHost):
@@ -20,6 +22,11 @@ class FakeHost(LocalHost):
         """See Host.run."""
         self.commands.append(command)
         return super().run(_without_root(command), chunks)
+
+    def talk(self, command: Command) -> AbstractContextManager[Talk]:
+        """See Host.talk."""
+        self.commands.append(command)
+        return super().talk(_without_root(command))
 
 
 def _without_root(command: Command) -> Command:

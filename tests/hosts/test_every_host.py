@@ -196,3 +196,54 @@ def test_cancel_ends_what_runs_and_refuses_what_comes_after(host: Host, tmp_path
     assert isinstance(ended[0], UnreachableError)
     with pytest.raises(UnreachableError, match="cancelled"):
         host.run(Command("true", "a test"))
+
+
+def test_a_command_answers_while_it_is_spoken_with(host: Host) -> None:
+    count = Command("while read -r word; do echo got $word; done", "counting", takes_input=True)
+    with host.talk(count) as talk:
+        for word in ("one", "two"):
+            talk.send(f"{word}\n".encode())
+            assert talk.line() == f"got {word}"
+
+
+def test_a_part_of_a_file_is_sent_as_it_is(host: Host, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 20_000
+    (tmp_path / "file").write_bytes(content)
+    hashing = Command("sha256sum; echo end", "hashing", takes_input=True)
+    with (tmp_path / "file").open("rb") as file, host.talk(hashing) as talk:
+        assert talk.send_file(file.fileno(), 7, len(content)) == len(content) - 7
+        talk.end()
+        assert talk.line().split()[0] == hashlib.sha256(content[7:]).hexdigest()
+
+
+def test_a_talk_that_ends_early_raises_with_the_reason(host: Host) -> None:
+    broken = Command("echo said; echo no such weights >&2; exit 3", "a talk", takes_input=True)
+
+    def listen() -> None:
+        with host.talk(broken) as talk:
+            assert talk.line() == "said"
+            talk.line()
+
+    with pytest.raises(HostError, match=r"(?s)a talk: exit 3.*no such weights"):
+        listen()
+
+
+def test_a_talk_that_is_cancelled_ends(host: Host) -> None:
+    def listen() -> None:
+        with host.talk(Command("cat", "listening", takes_input=True)) as talk:
+            host.cancel()
+            talk.line()
+
+    with pytest.raises(UnreachableError, match="cancelled"):
+        listen()
+
+
+def test_another_connection_leads_to_the_same_box(host: Host) -> None:
+    with host.another() as other:
+        assert out(other, "cat /etc/machine-id") == out(host, "cat /etc/machine-id")
+        if isinstance(host, SshHost):  # with a client of its own, seen by the box
+            peer = "echo $SSH_CONNECTION"
+            mine, its = (
+                run_or_raise(h, Command(peer, "asking", root=False)) for h in (host, other)
+            )
+            assert mine != its
