@@ -8,6 +8,7 @@ check() {
   check_python
   check_engine
   check_lab "$1"
+  check_bucket_server "$1"
   if ((missing)); then
     say "something is missing: run bin/setup${1:+ --lab}"
     return 1
@@ -59,5 +60,15 @@ check_lab() {
     report_missing lab "$packages"
   else
     report none lab "not installed: $packages (bin/setup --lab)"
+  fi
+}
+
+check_bucket_server() {
+  if [ -x "$(bucket_server)" ]; then
+    report ok "S3 server" "$(bucket_server)"
+  elif [ -n "$1" ]; then
+    report_missing "S3 server" "versitygw $bucket_version, for tests"
+  else
+    report none "S3 server" "not built (bin/setup --lab), for tests"
   fi
 }

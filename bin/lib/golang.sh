@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A Go toolchain, and what is built with it: the engine's two binaries.
+# A Go toolchain, and what is built with it: the engine's two binaries, a tests' server.
 
 go_lock=$root/tools/go/requirements.lock
 

@@ -29,7 +29,7 @@ class HttpSource:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.place = shown(url)
         self._url = quote(url, safe="/%:@?&=+,;~!$'()*[]#")
-        self._opener = urllib.request.build_opener(_Redirects(self.place))
+        self._opener = urllib.request.build_opener(Redirects(self.place))
         self._token, self._origin = token, _origin(url)
         self._size: int | None = None
 
@@ -96,7 +96,7 @@ class HttpSource:
         return GgufError.of(self.place, f"expected {expected}, got {found}", hint)
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
+class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects over HTTP(S), never from https to what anyone may listen to."""
 
     def __init__(self, place: str) -> None:

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from freehold.spec.location import remote_location
+
 NAME_LENGTH_MAX = 100
 _DIGITS = re.compile(r"[1-9][0-9]{0,8}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -75,6 +77,17 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     return Path(os.path.normpath(root / path))
 
 
+def _store(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    _one_line(value)
+    try:
+        is_remote = remote_location(value) is not None
+    except ValueError as error:
+        raise expected(str(error)) from None
+    return value.rstrip("/") if is_remote else str(_path(value, info))
+
+
 def _integer(value: Any) -> Any:
     # "pulumi config set", of whatever key, rewrites a number right under config: as text.
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
@@ -85,4 +98,5 @@ OneLine = Annotated[str, AfterValidator(_one_line)]
 Destination = Annotated[str, AfterValidator(_destination)]
 Address = Annotated[str, AfterValidator(_address)]
 TopLevelInteger = Annotated[int, BeforeValidator(_integer)]
+StoreLocation = Annotated[str, BeforeValidator(_store)]
 LocalPath = Annotated[Path, BeforeValidator(_path)]

@@ -12,8 +12,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from freehold.agent.merkle import piece_bytes_of
+from freehold.agent.program import PROGRAM
+
 _PATH = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+NODE_FOLDER = "/var/lib/freehold"
 PROOF = ".freehold-proof"  # in the set's folder: `sha256 size mtime inode path` a line, at arrival
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -29,12 +33,14 @@ class Kind(StrEnum):
 class FileEntry:
     """One file of a set; `path` is relative to the set, with forward slashes.
 
-    Raises ValueError for a path that could lead elsewhere, and for what is no SHA-256.
+    `pieces_root` is its root in BitTorrent v2 (BEP 52), in hex; "" of an empty file. Raises
+    ValueError for a path that could lead elsewhere, and for what is no SHA-256.
     """
 
     path: str
     size_bytes: int
     sha256: str
+    pieces_root: str
     executable: bool = False
 
     def __post_init__(self) -> None:
@@ -42,18 +48,28 @@ class FileEntry:
         _require("sha256", self.sha256, _SHA256)
         if type(self.size_bytes) is not int or self.size_bytes < 0:
             raise ValueError(f"size_bytes: expected a size, got {self.size_bytes!r}")
+        if self.size_bytes or self.pieces_root != "":
+            _require("pieces_root", self.pieces_root, _SHA256)
 
     @property
     def identity(self) -> str:
         """Its size and hash in one line, as a preview shows it."""
         kind = " executable" if self.executable else ""
-        return f"{self.size_bytes} bytes sha256:{self.sha256}{kind}"
+        tree = f" tree:{self.pieces_root}" if self.pieces_root else ""
+        return f"{self.size_bytes} bytes sha256:{self.sha256}{tree}{kind}"
 
     @classmethod
     def of_identity(cls, path: str, identity: str) -> FileEntry:
         """The entry that `identity` describes. Raises ValueError where it is none."""
-        size, _bytes, sha256, *kind = identity.split()
-        return cls(path, int(size), sha256.removeprefix("sha256:"), executable=bool(kind))
+        size, _bytes, sha256, *rest = identity.split()
+        tree = [word.removeprefix("tree:") for word in rest if word.startswith("tree:")]
+        return cls(
+            path,
+            int(size),
+            sha256.removeprefix("sha256:"),
+            pieces_root=tree[0] if tree else "",
+            executable="executable" in rest,
+        )
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,11 @@ class Manifest:
         """The sum over all files."""
         return sum(file.size_bytes for file in self.files)
 
+    @property
+    def piece_bytes(self) -> int:
+        """How long a piece of the set's files is, when they are moved or shared."""
+        return piece_bytes_of(max((file.size_bytes for file in self.files), default=0))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over what the files are, whatever the set is called: its content's address."""
@@ -96,12 +117,17 @@ class Manifest:
     @property
     def node_folder(self) -> str:
         """Where the set lies on a node; another content has another folder beside it."""
-        return f"/var/lib/freehold/{self.kind}/{self.name}-{self.digest[:12]}"
+        return f"{NODE_FOLDER}/{self.kind}/{self.name}-{self.digest[:12]}"
 
     @property
     def node_proof(self) -> str:
         """The absolute path of what was written on a node when the set had arrived whole."""
         return f"{self.node_folder}/{PROOF}"
+
+    @property
+    def node_program(self) -> str:
+        """The absolute path of the program that came with the set, and checks and verifies it."""
+        return f"{self.node_folder}/{PROGRAM}"
 
     @property
     def node_entry(self) -> str:

@@ -16,7 +16,7 @@ from freehold.gguf.read import read_files
 from freehold.gguf.source import FileSource
 from freehold.gguf.split import shard_names
 from freehold.weights.manifest import FileEntry, Kind, Manifest, is_name, is_path
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 ENGINE_ENTRY = "llama-server"
 HELP_TIMEOUT_S = 60
@@ -27,20 +27,28 @@ class PutError(FreeholdError):
 
 
 def put_weights(
-    store: FolderStore,
+    store: Store,
     source: Path,
     name: str,
     about: Mapping[str, str],
     on_bytes: Callable[[int], None],
+    *,
+    is_mine: bool = False,
+    sha256: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Put a GGUF file, or the folder of its shards. Raises PutError naming every bad file."""
+    """Put a GGUF file, or the folder of its shards. Raises PutError naming every bad file.
+
+    Where `is_mine` the files may be moved, as `Store.add` says. `sha256` has what the files must
+    be, by their path in the set, where that is known.
+    """
     shards = [source] if source.is_file() else sorted(source.rglob("*.gguf"))
     if not shards:
         raise PutError.of(str(source), "expected a GGUF file, or a folder with some; found none")
     folder = source.parent if source.is_file() else source
     _require_names(name, folder, shards)
     header = _require_model(shards)
-    files = _add(store, folder, shards, on_bytes)
+    files = _add(store, folder, shards, on_bytes, is_mine=is_mine)
+    _require_hashes(folder, files, sha256 or {})
     files = tuple(dataclasses.replace(file, executable=False) for file in files)
     known = {
         "architecture": header.architecture,
@@ -54,7 +62,7 @@ def put_weights(
 
 
 def put_engine(
-    store: FolderStore,
+    store: Store,
     source: Path,
     name: str,
     about: Mapping[str, str],
@@ -89,9 +97,31 @@ def put_engine(
 
 
 def _add(
-    store: FolderStore, folder: Path, paths: list[Path], on_bytes: Callable[[int], None]
+    store: Store,
+    folder: Path,
+    paths: list[Path],
+    on_bytes: Callable[[int], None],
+    *,
+    is_mine: bool = False,
 ) -> tuple[FileEntry, ...]:
-    return tuple(store.add(p, p.relative_to(folder).as_posix(), on_bytes) for p in paths)
+    return tuple(
+        store.add(p, p.relative_to(folder).as_posix(), on_bytes, is_mine=is_mine) for p in paths
+    )
+
+
+def _require_hashes(folder: Path, files: tuple[FileEntry, ...], sha256: Mapping[str, str]) -> None:
+    """That the files are those which were declared, before the set has a name."""
+    wrong = [
+        Problem(
+            str(folder / file.path),
+            f"expected sha256 {wanted}\nfound    sha256 {file.sha256}",
+            "it changed on the disk: fetch it again",
+        )
+        for file in files
+        if (wanted := sha256.get(file.path, file.sha256)) != file.sha256
+    ]
+    if wrong:
+        raise PutError(wrong)
 
 
 def _require_names(name: str, folder: Path, paths: list[Path]) -> None:

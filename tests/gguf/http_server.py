@@ -109,18 +109,24 @@ def refuse(request: BaseHTTPRequestHandler, status: int, **headers: str) -> None
 @contextmanager
 def serving_tls(server: FileServer, folder: Path) -> Iterator[Path]:
     """As `serving`, over TLS; yields the certificate's file, which clients must trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    begin = datetime.now(UTC) - timedelta(days=1)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(begin).not_valid_after(begin + timedelta(days=2))
-    address = x509.IPAddress(ip_address("127.0.0.1"))
-    builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
-    path = folder / "certificate.pem"
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM) + pem)
+    path = certificate(folder, "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     with serving(server, context):
         yield path
+
+
+def certificate(folder: Path, address: str) -> Path:
+    """A file with a new certificate of a server at `address`, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(begin).not_valid_after(begin + timedelta(days=2))
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+    builder = builder.add_extension(names, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
+    path = folder / "certificate.pem"
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM) + pem)
+    return path

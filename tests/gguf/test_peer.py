@@ -13,7 +13,7 @@ from freehold.gguf.header import Shard
 from freehold.gguf.shard import require_whole
 from freehold.gguf.tensor import BLOCKS, NUMBERS
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 # ggml's block_q8_1 has two half-precision numbers before its 32 bytes; gguf counts two of single
 # precision. It is a type of activations: no file holds it.
@@ -62,7 +62,7 @@ def same(shard: Shard, path: Path) -> None:
     ]
 
 
-def test_the_real_model_is_read_as_gguf_reads_it(store: FolderStore) -> None:
+def test_the_real_model_is_read_as_gguf_reads_it(store: Store) -> None:
     (file,) = store.manifest(Kind.WEIGHTS, WEIGHTS).files
     shard = require_whole(store.path_of(file))
     same(shard, store.path_of(file))

@@ -11,19 +11,25 @@ from pathlib import Path
 import pytest
 
 from freehold.weights.manifest import FileEntry, Kind, Manifest
-from freehold.weights.store import FolderStore, StoreError, verify
+from freehold.weights.objects import StoreError
+from freehold.weights.open import create_store, open_store
+from freehold.weights.store import verify
 from tests.deadline import in_time
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from freehold.weights.store import FolderStore
+from freehold.weights.open import create_store
 
-def killed(_size_bytes):
-    print("added a chunk", flush=True)
-    sys.stdin.read()
+heard = 0
+def killed(size_bytes):
+    global heard
+    heard += size_bytes
+    if heard > 5 << 20:  # of 9 MiB: the first half is for hashing
+        print("copied a chunk", flush=True)
+        sys.stdin.read()
 
-FolderStore.create(Path(sys.argv[1])).add(Path(sys.argv[2]), "f", killed)
+create_store(Path(sys.argv[1])).add(Path(sys.argv[2]), "f", killed)
 """
 
 
@@ -34,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def manifest(folder: Path, tmp_path: Path) -> Manifest:
-    store = FolderStore.create(folder)
+    store = create_store(folder)
     (tmp_path / "f").write_bytes(b"content of f")
     (tmp_path / "g").write_bytes(b"content of g")
     files = tuple(store.add(tmp_path / name, name, lambda _size: None) for name in "fg")
@@ -60,7 +66,7 @@ def test_a_store_that_is_not_there_says_so_and_how_to_begin_one(tmp_path: Path, 
     if what == "a file":
         (tmp_path / "store").touch()
     with pytest.raises(StoreError) as caught:
-        FolderStore(tmp_path / "store")
+        open_store(tmp_path / "store")
     assert f"expected the store's folder, found {what}" in str(caught.value)
     assert "fab weights.put" in str(caught.value)
 
@@ -73,7 +79,7 @@ def test_a_damaged_file_is_named_with_both_hashes(
     path.unlink()
     path.write_bytes(damage)
     with pytest.raises(StoreError, match="f is damaged in the store") as caught:
-        list(FolderStore(folder).read(manifest.files[0]))
+        list(open_store(folder).read(manifest.files[0]))
     assert manifest.files[0].sha256 in str(caught.value)
     assert f"found    {len(damage)} bytes" in str(caught.value)
 
@@ -83,7 +89,7 @@ def test_verification_names_every_damaged_file(folder: Path, manifest: Manifest)
     blob(folder, manifest.files[1]).chmod(0o644)
     blob(folder, manifest.files[1]).write_bytes(b"?")
     with pytest.raises(StoreError) as caught:
-        verify(FolderStore(folder), manifest, lambda _size: None)
+        verify(open_store(folder), manifest, lambda _size: None)
     assert [Path(problem.place) for problem in caught.value.problems] == [
         blob(folder, file) for file in manifest.files
     ]
@@ -95,8 +101,8 @@ def test_a_damaged_file_is_mended_by_putting_it_again(
     path = blob(folder, manifest.files[0])
     path.chmod(0o644)
     path.write_bytes(b"?")
-    FolderStore(folder).add(tmp_path / "f", "f", lambda _size: None)
-    verify(FolderStore(folder), manifest, lambda _size: None)
+    open_store(folder).add(tmp_path / "f", "f", lambda _size: None)
+    verify(open_store(folder), manifest, lambda _size: None)
 
 
 GOOD_FILE = {"path": "f", "size_bytes": 0, "sha256": "0" * 64}
@@ -123,7 +129,7 @@ def test_a_manifest_that_is_none_is_refused_at_its_path(
     good = json.loads(path.read_text())
     path.write_text(bad if isinstance(bad, str) else json.dumps({**good, **bad}))
     with pytest.raises(StoreError) as caught:
-        FolderStore(folder).manifest(Kind.WEIGHTS, "m")
+        open_store(folder).manifest(Kind.WEIGHTS, "m")
     assert str(caught.value).startswith(f"{path}: expected a manifest, got")
 
 
@@ -134,14 +140,61 @@ def test_an_add_that_was_killed_leaves_no_half_file_under_any_hash(
     argv = [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "f")]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"added a chunk\n"
+        assert process.stdout.readline() == b"copied a chunk\n"
         process.kill()
     assert in_time(lambda: process.poll() is not None)
-    blobs = [path for path in (folder / "blobs").rglob("*") if path.is_file()]
-    assert all(path.name.startswith(".adding-") for path in blobs)
+    (left,) = folder.glob(".*")
+    assert [path for path in (folder / "blobs").rglob("*") if path.is_file()] == []
+    assert open_store(folder).objects.names("blobs/") == []
     # Another `add` may be under way: only what nobody has written to for long is removed.
-    (left,) = blobs
     os.utime(left, (0, 0))
-    entry = FolderStore(folder).add(tmp_path / "f", "f", lambda _size: None)
+    entry = open_store(folder).add(tmp_path / "f", "f", lambda _size: None)
     assert not left.exists()
-    assert sum(map(len, FolderStore(folder).read(entry))) == 9 << 20
+    assert sum(map(len, open_store(folder).read(entry))) == 9 << 20
+
+
+def test_a_file_of_ours_is_moved_and_not_copied(folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"content")
+    inode = mine.stat().st_ino
+    entry = create_store(folder).add(mine, "f", lambda _size: None, is_mine=True)
+    assert not mine.exists()
+    assert (blob(folder, entry).stat().st_ino, blob(folder, entry).stat().st_mode & 0o777) == (
+        inode,
+        0o444,
+    )
+
+
+def test_a_file_of_ours_that_is_there_already_is_left_where_it_is(
+    folder: Path, manifest: Manifest, tmp_path: Path
+) -> None:
+    before = blob(folder, manifest.files[0]).stat().st_ino
+    open_store(folder).add(tmp_path / "f", "f", lambda _size: None, is_mine=True)
+    assert blob(folder, manifest.files[0]).stat().st_ino == before
+
+
+def test_a_disk_that_takes_no_more_is_an_error_and_nothing_has_a_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands in for the end of a disk."""
+    (tmp_path / "f").write_bytes(os.urandom(9 << 20))
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({6 << 20}, {6 << 20}))"
+    script = KILLED.replace("def killed", f"{limited}\ndef unused").replace(
+        "killed)", "lambda _size: None)"
+    )
+    argv = [sys.executable, "-c", script, str(folder), str(tmp_path / "f")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert "StoreError" in done.stderr
+    assert [
+        path for path in folder.rglob("*") if path.is_file() and path.stat().st_size > 100
+    ] == []
+
+
+def test_a_link_out_of_the_store_is_not_followed_when_it_is_listed(
+    folder: Path, manifest: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/x").write_text("not the store's")
+    (folder / "blobs/zz").symlink_to(tmp_path / "elsewhere")
+    assert len(open_store(folder).objects.names("blobs/")) == len(manifest.files)

@@ -11,21 +11,22 @@ from demo.parts import ENGINE, WEIGHTS
 from freehold.gguf.error import GgufError
 from freehold.weights.header import header_of
 from freehold.weights.manifest import Kind, Manifest
+from freehold.weights.open import create_store
 from freehold.weights.put import put_weights
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.gguf.files import write_shards
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> tuple[FolderStore, Manifest]:
+def own(tmp_path: Path) -> tuple[Store, Manifest]:
     """A store with a model of three shards."""
     shards = tmp_path / "shards"
     write_shards(shards, 3)
-    store = FolderStore.create(tmp_path / "store")
+    store = create_store(tmp_path / "store")
     return store, put_weights(store, shards, "three", {}, lambda _size: None)
 
 
-def test_the_real_model_is_read(store: FolderStore) -> None:
+def test_the_real_model_is_read(store: Store) -> None:
     header = header_of(store, store.manifest(Kind.WEIGHTS, WEIGHTS))
     assert (header.architecture, header.key("block_count"), len(header.tensors)) == (
         "llama",
@@ -35,7 +36,7 @@ def test_the_real_model_is_read(store: FolderStore) -> None:
     assert header.place == f"{WEIGHTS}/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def test_the_shards_of_a_set_are_read_together(own: tuple[FolderStore, Manifest]) -> None:
+def test_the_shards_of_a_set_are_read_together(own: tuple[Store, Manifest]) -> None:
     header = header_of(*own)
     assert len(header.tensors) == 4
     assert [shard.place for shard in header.shards] == [
@@ -44,7 +45,7 @@ def test_the_shards_of_a_set_are_read_together(own: tuple[FolderStore, Manifest]
 
 
 def test_what_the_store_has_lost_is_named_as_the_sets_file(
-    own: tuple[FolderStore, Manifest],
+    own: tuple[Store, Manifest],
 ) -> None:
     store, manifest = own
     store.path_of(manifest.files[0]).unlink()
@@ -59,6 +60,6 @@ def test_what_the_store_has_lost_is_named_as_the_sets_file(
     ]
 
 
-def test_a_set_without_a_model_is_refused(store: FolderStore) -> None:
+def test_a_set_without_a_model_is_refused(store: Store) -> None:
     with pytest.raises(GgufError, match=f"{ENGINE}: expected a set with GGUF files"):
         header_of(store, store.manifest(Kind.ENGINE, ENGINE))

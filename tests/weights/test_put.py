@@ -9,24 +9,25 @@ import pytest
 
 from demo.parts import ENGINE, WEIGHTS
 from freehold.weights.manifest import Kind, Manifest
+from freehold.weights.open import create_store
 from freehold.weights.put import PutError, put_engine, put_weights
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.gguf.files import shard, write_model, write_shards
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> FolderStore:
-    return FolderStore.create(tmp_path / "store")
+def empty(tmp_path: Path) -> Store:
+    return create_store(tmp_path / "store")
 
 
 def silent(_size_bytes: int) -> None: ...
 
 
-def put(store: FolderStore, source: Path, name: str = "m") -> Manifest:
+def put(store: Store, source: Path, name: str = "m") -> Manifest:
     return put_weights(store, source, name, {}, silent)
 
 
-def refusal(store: FolderStore, source: Path, name: str = "m") -> PutError:
+def refusal(store: Store, source: Path, name: str = "m") -> PutError:
     """The error; nothing of what was refused is in the store."""
     with pytest.raises(PutError) as caught:
         put(store, source, name)
@@ -34,7 +35,7 @@ def refusal(store: FolderStore, source: Path, name: str = "m") -> PutError:
     return caught.value
 
 
-def test_the_real_parts_are_known_by_what_they_are(store: FolderStore) -> None:
+def test_the_real_parts_are_known_by_what_they_are(store: Store) -> None:
     weights, engine = store.manifest(Kind.WEIGHTS, WEIGHTS), store.manifest(Kind.ENGINE, ENGINE)
     assert weights.about["architecture"] == "llama"
     assert engine.arch == os.uname().machine
@@ -42,7 +43,7 @@ def test_the_real_parts_are_known_by_what_they_are(store: FolderStore) -> None:
     assert {file.path for file in engine.files if file.executable} >= {"llama-server"}
 
 
-def test_a_single_file_is_a_set_of_its_own(empty: FolderStore, tmp_path: Path) -> None:
+def test_a_single_file_is_a_set_of_its_own(empty: Store, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", general_name="A model", general_license="mit")
     manifest = put(empty, path)
     assert (manifest.entry, len(manifest.files)) == ("m.gguf", 1)
@@ -51,7 +52,7 @@ def test_a_single_file_is_a_set_of_its_own(empty: FolderStore, tmp_path: Path) -
 
 
 def test_the_shards_of_a_folder_are_a_set_that_begins_with_the_first(
-    empty: FolderStore, tmp_path: Path
+    empty: Store, tmp_path: Path
 ) -> None:
     write_shards(tmp_path / "s", 3)
     manifest = put(empty, tmp_path / "s")
@@ -62,30 +63,30 @@ def test_the_shards_of_a_folder_are_a_set_that_begins_with_the_first(
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
-def test_a_missing_shard_is_noticed(empty: FolderStore, tmp_path: Path, missing: int) -> None:
+def test_a_missing_shard_is_noticed(empty: Store, tmp_path: Path, missing: int) -> None:
     write_shards(tmp_path / "s", 3)[missing].unlink()
     words = "expected 3 shards, as it says in split.count, found 2"
     assert words in str(refusal(empty, tmp_path / "s"))
 
 
-def test_one_shard_alone_is_refused(empty: FolderStore, tmp_path: Path) -> None:
+def test_one_shard_alone_is_refused(empty: Store, tmp_path: Path) -> None:
     path = write_shards(tmp_path / "s", 3)[0]
     assert "expected 3 shards, as it says in split.count, found 1" in str(refusal(empty, path))
 
 
-def test_a_count_of_shards_that_is_none_is_refused(empty: FolderStore, tmp_path: Path) -> None:
+def test_a_count_of_shards_that_is_none_is_refused(empty: Store, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", split_count="three")
     assert "expected 'three' shards" in str(refusal(empty, path))
 
 
-def test_shards_of_two_models_are_refused(empty: FolderStore, tmp_path: Path) -> None:
+def test_shards_of_two_models_are_refused(empty: Store, tmp_path: Path) -> None:
     paths = write_shards(tmp_path / "s", 3)
     paths[2].write_bytes(shard(2, 3, no=2))
     assert "found 2 that are in another shard" in str(refusal(empty, tmp_path / "s"))
 
 
 def test_shards_under_names_that_the_engine_would_not_find_are_refused(
-    empty: FolderStore, tmp_path: Path
+    empty: Store, tmp_path: Path
 ) -> None:
     """llama-server makes the others' names from the first one's."""
     first, second, third = write_shards(tmp_path / "s", 3)
@@ -101,7 +102,7 @@ def test_shards_under_names_that_the_engine_would_not_find_are_refused(
     assert "expected NAME-00001-of-00003.gguf and so on" in str(error)
 
 
-def test_every_bad_file_of_a_folder_is_named(empty: FolderStore, tmp_path: Path) -> None:
+def test_every_bad_file_of_a_folder_is_named(empty: Store, tmp_path: Path) -> None:
     write_model(tmp_path / "s/a.gguf", split_count=3)
     cut = write_model(tmp_path / "s/b.gguf", split_count=3)
     cut.write_bytes(cut.read_bytes()[:-1])
@@ -113,15 +114,13 @@ def test_every_bad_file_of_a_folder_is_named(empty: FolderStore, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["nothing", "an empty folder"])
-def test_a_source_without_any_gguf_is_refused(
-    empty: FolderStore, tmp_path: Path, name: str
-) -> None:
+def test_a_source_without_any_gguf_is_refused(empty: Store, tmp_path: Path, name: str) -> None:
     (tmp_path / "an empty folder").mkdir()
     assert "expected a GGUF file, or a folder with some" in str(refusal(empty, tmp_path / name))
 
 
 def test_names_that_a_box_could_not_carry_are_refused_before_anything_is_copied(
-    empty: FolderStore, tmp_path: Path
+    empty: Store, tmp_path: Path
 ) -> None:
     path = write_model(tmp_path / "my model.gguf")
     error = refusal(empty, path, name="My Model")
@@ -147,7 +146,7 @@ ENGINES = {
 
 @pytest.mark.parametrize("what", ENGINES)
 def test_an_engine_that_does_not_say_its_help_is_refused(
-    empty: FolderStore, tmp_path: Path, what: str
+    empty: Store, tmp_path: Path, what: str
 ) -> None:
     script, words = ENGINES[what]
     with pytest.raises(PutError) as caught:
@@ -156,9 +155,7 @@ def test_an_engine_that_does_not_say_its_help_is_refused(
     assert list(Path(empty.place).rglob("*")) == []
 
 
-def test_an_engine_of_another_kind_of_processor_is_refused(
-    empty: FolderStore, tmp_path: Path
-) -> None:
+def test_an_engine_of_another_kind_of_processor_is_refused(empty: Store, tmp_path: Path) -> None:
     folder = engine_folder(tmp_path, None)
     # An ELF header of no processor at all (e_machine 0xffff).
     elf = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xff\xff" + bytes(44)
@@ -169,9 +166,7 @@ def test_an_engine_of_another_kind_of_processor_is_refused(
     assert "from a machine of the build's own kind" in str(caught.value)
 
 
-def test_an_engine_without_its_mode_bits_is_put_as_a_program(
-    empty: FolderStore, tmp_path: Path
-) -> None:
+def test_an_engine_without_its_mode_bits_is_put_as_a_program(empty: Store, tmp_path: Path) -> None:
     folder = engine_folder(tmp_path, "echo --model FILE")
     (folder / "libx.so").write_bytes(b"x")
     (folder / "llama-server").chmod(0o644)
