@@ -70,28 +70,39 @@ remove_set() { rm -rf "$1" "$1.partial"; }
 
 remove_unit() {
   if systemctl cat "$1" >/dev/null 2>&1; then systemctl disable --now -q "$1"; fi
+  case $1 in
+  *.timer)
+    systemctl stop "${1%.timer}.service" 2>/dev/null || true
+    rm -f "/var/lib/systemd/timers/stamp-$1" # when it was last due
+    ;;
+  esac
   systemctl reset-failed -q "$1" 2>/dev/null || true
 }
 
 start_unit() {
   systemctl reset-failed -q "$1" 2>/dev/null || true
-  systemctl restart "$1"
+  systemctl restart "$1" || {
+    status=$?
+    # Why, in the unit's own words: systemd says only that it failed.
+    run=$(systemctl show -p InvocationID --value "$1")
+    journalctl -q -o cat -n 10 --no-pager "_SYSTEMD_INVOCATION_ID=$run" >&2
+    exit "$status"
+  }
 }
 
 # leave: whatever of ours is here, also what no state knows of: an `up` that was killed placed it.
+# But not weights: those are wiped.
 leave() {
   if [ -d "$found" ]; then
     find "$found" -type f | sort -r | while read -r mark; do
       path=${mark#"$found"} path=${path%.none}
-      case $path in /etc/systemd/system/*.service) remove_unit "${path##*/}" ;; esac
+      case $path in /etc/systemd/system/*.service | /etc/systemd/system/*.timer) remove_unit "${path##*/}" ;; esac
       # A folder that we made, and its mark, go with the last file that we placed in it.
       if [ -e "$mark" ] && [ ! -d "$path" ]; then restore "$path"; fi
     done
     systemctl daemon-reload
   fi
-  for folder in weights engines; do
-    [ ! -d "$fh/$folder" ] || find "$fh/$folder" -mindepth 1 -delete
-  done
+  [ ! -d "$fh/engines" ] || find "$fh/engines" -mindepth 1 -delete
   prune
 }
 
@@ -100,5 +111,7 @@ prune() {
   for folder in found weights engines; do
     [ ! -d "$fh/$folder" ] || find "$fh/$folder" -depth -type d -empty -delete
   done
+  # The program that brings, verifies and wipes sets goes with the last of them.
+  if [ ! -d "$fh/weights" ] && [ ! -d "$fh/engines" ]; then rm -rf "$fh/agent"; fi
   rmdir "$fh" 2>/dev/null || true
 }

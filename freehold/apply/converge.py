@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import groupby
 from typing import Any
 
 from freehold.apply.script import run_steps
-from freehold.apply.sync import sync
+from freehold.apply.syncing import Syncing
+from freehold.apply.wipe import WipeRecord, wipe
 from freehold.errors import Problem
 from freehold.facts.fact import gather
 from freehold.hosts.host import Host, HostError
 from freehold.plan.item import Item, PlanError
-from freehold.plan.steps import Plan, Step, SyncFileSet, describe
+from freehold.plan.steps import Plan, Step, SyncFileSet, WipeFileSet, WipeSets, describe
 from freehold.weights.store import Store
 
+WIPES = (WipeFileSet, WipeSets)
 STAGES_MAX = 4  # files, then the units that read them, then the proof that nothing is left to do
-
-Progress = Callable[[SyncFileSet, int], None]
-"""Hears how many more bytes of a sync have gone."""
-
-
-def _unheard(_step: SyncFileSet, _size_bytes: int) -> None:
-    """The progress of who does not listen."""
 
 
 def look(host: Host, items: Sequence[Item]) -> list[Any]:
@@ -47,7 +41,7 @@ def converge(
     host: Host,
     items: Sequence[Item],
     store: Store,
-    on_progress: Progress = _unheard,
+    syncing: Syncing | None = None,
 ) -> Plan:
     """Bring `host` to where `items` hold; the steps that it took, none if they held already.
 
@@ -59,18 +53,32 @@ def converge(
         steps = plan(host, items, look(host, items))
         if not steps:
             return done
-        apply(host, steps, store, on_progress)
+        apply(host, steps, store, syncing)
         done += steps
     left = [describe(step) for step in steps]
     raise HostError.of(host.name, "\n".join(["expected to be converged, still to do:", *left]))
 
 
-def remove(host: Host, items: Sequence[Item]) -> Plan:
-    """Leave the box as it was found: what `items` placed goes, what they replaced comes back."""
+def remove(
+    host: Host,
+    items: Sequence[Item],
+    on_wiped: Callable[[WipeRecord], object] = lambda _record: None,
+) -> Plan:
+    """Leave the box as it was found: what `items` placed goes, what they replaced comes back.
+
+    `on_wiped` hears what became of each set of weights.
+    """
     found = look(host, items)
     pairs = list(zip(items, found, strict=True))
     steps = tuple(step for item, facts in reversed(pairs) for step in item.removal(facts))
-    run_steps(host, steps)
+    for is_wipe, group in groupby(steps, key=lambda step: isinstance(step, WIPES)):
+        if not is_wipe:
+            run_steps(host, list(group))
+            continue
+        for step in group:
+            assert isinstance(step, WIPES)  # noqa: S101 - grouped by that
+            for record in wipe(host, step):
+                on_wiped(record)
     return steps
 
 
@@ -78,7 +86,7 @@ def apply(
     host: Host,
     steps: Plan,
     store: Store,
-    on_progress: Progress = _unheard,
+    syncing: Syncing | None = None,
 ) -> None:
     """Carry out `steps` in order, with as few round trips as they allow."""
     for is_sync, group in groupby(steps, key=lambda step: isinstance(step, SyncFileSet)):
@@ -87,7 +95,7 @@ def apply(
             continue
         for step in group:
             assert isinstance(step, SyncFileSet)  # noqa: S101 - grouped by that
-            sync(host, step, store, partial(on_progress, step))
+            (syncing or Syncing()).bring(host, step, store)
 
 
 def _steps(host: Host, pairs: Sequence[tuple[Item, Any]]) -> Plan:

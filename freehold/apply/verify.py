@@ -1,32 +1,48 @@
-"""Is every byte on a box what its manifest says: the files themselves are read and hashed."""
+"""Is every byte on a box what its manifest says: the disk itself is read, piece by piece."""
 
 from __future__ import annotations
 
-from shlex import quote
+import json
+from collections.abc import Callable
+from itertools import groupby
 
-from freehold.apply.sync import LIBRARY, sum_lines
+from freehold.apply.agent import talk_with_agent
 from freehold.errors import Problem
-from freehold.hosts.command import Command
-from freehold.hosts.host import Host, HostError, run_or_raise
+from freehold.hosts.host import Host, HostError
 from freehold.weights.manifest import Manifest
 
+RANGES_SHOWN_MAX = 5
 
-def verify_on_node(host: Host, manifest: Manifest) -> None:
-    """Raises HostError naming every file that is missing or damaged."""
-    script = f"{LIBRARY}\nverify {quote(manifest.node_folder)} <<'.'\n{sum_lines(manifest)}\n."
-    output = run_or_raise(host, Command(script, f"verifying {manifest.name}"))
-    found = {
-        path: sha256 for sha256, _, path in (line.partition(" ") for line in output.splitlines())
-    }
+
+class DamagedError(HostError):
+    """Bytes on a node are not what they were; the node has noted which, and serves them no more."""
+
+
+def verify_on_node(
+    host: Host, manifest: Manifest, on_bytes: Callable[[int], None] = lambda _size_bytes: None
+) -> None:
+    """Have the node read the whole set on all its cores; `on_bytes` hears of it.
+
+    Raises DamagedError naming every file with the places that are bad, HostError where the set is
+    not there. The next sync fetches those pieces alone.
+    """
+    about = f"verifying {manifest.name}"
+    with talk_with_agent(host, "verify", manifest.node_folder, description=about) as talk:
+        while "bad" not in (said := json.loads(talk.line())):
+            on_bytes(said["read"])
     problems = [
         Problem(
             host.name,
-            f"{manifest.node_folder}/{file.path}\n"
-            f"expected sha256 {file.sha256}\nfound    {found.get(file.path, 'nothing')}",
-            f"fab -H {host.name} weights.sync fetches it again",
+            f"{manifest.node_folder}/{path}\n{_told([(start, size) for _, start, size in ranges])}",
+            f"fab -H {host.name} weights.sync fetches them again, and nothing else",
         )
-        for file in manifest.files
-        if found.get(file.path) != file.sha256
+        for path, ranges in groupby(said["bad"], key=lambda each: each[0])
     ]
     if problems:
-        raise HostError(problems)
+        raise DamagedError(problems)
+
+
+def _told(ranges: list[tuple[int, int]]) -> str:
+    shown = ", ".join(f"{start} to {start + size}" for start, size in ranges[:RANGES_SHOWN_MAX])
+    more = f" and {len(ranges) - RANGES_SHOWN_MAX} more" if len(ranges) > RANGES_SHOWN_MAX else ""
+    return f"expected what arrived, found other bytes at {shown}{more}"

@@ -12,7 +12,8 @@ from freehold import lab
 from freehold.hosts.command import Command
 from freehold.hosts.host import run_or_raise
 from freehold.hosts.ssh_config import SshSettings
-from freehold.weights.store import FolderStore
+from freehold.weights.open import create_store
+from freehold.weights.store import Store
 from tests.apply.counted import CountedHost
 
 CLEAN = """
@@ -40,5 +41,5 @@ def box(connection: CountedHost) -> Iterator[CountedHost]:
 
 
 @pytest.fixture
-def empty_store(tmp_path: Path) -> FolderStore:
-    return FolderStore.create(tmp_path / "store")
+def empty_store(tmp_path: Path) -> Store:
+    return create_store(tmp_path / "store")

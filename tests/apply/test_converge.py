@@ -13,7 +13,7 @@ from freehold.plan.file import File
 from freehold.plan.item import Item
 from freehold.plan.steps import PlaceFile
 from freehold.plan.unit import Unit
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.apply.counted import CountedHost
 
 PATH = "/etc/fh-test/some/file"
@@ -28,7 +28,7 @@ def out(box: CountedHost, script: str) -> str:
     return run_or_raise(box, Command(script, "a test")).strip()
 
 
-def test_the_second_time_there_is_nothing_to_do(box: CountedHost, empty_store: FolderStore) -> None:
+def test_the_second_time_there_is_nothing_to_do(box: CountedHost, empty_store: Store) -> None:
     items: list[Item] = [Box("x86_64"), FILE, File("/etc/fh-test/b", b"")]
     items[0] = Box(out(box, "uname -m"))
     box.restart()
@@ -55,7 +55,7 @@ CONTENTS = {
 
 @pytest.mark.parametrize("name", CONTENTS)
 def test_whatever_the_content_it_arrives_byte_for_byte(
-    box: CountedHost, empty_store: FolderStore, name: str
+    box: CountedHost, empty_store: Store, name: str
 ) -> None:
     wanted = File("/etc/fh-test/odd name'$x", CONTENTS[name])
     assert len(converge(box, [wanted], empty_store)) == 1
@@ -75,16 +75,14 @@ DRIFT = {
 
 
 @pytest.mark.parametrize("drift", DRIFT)
-def test_drift_made_by_hand_is_repaired(
-    box: CountedHost, empty_store: FolderStore, drift: str
-) -> None:
+def test_drift_made_by_hand_is_repaired(box: CountedHost, empty_store: Store, drift: str) -> None:
     converge(box, [FILE], empty_store)
     out(box, DRIFT[drift])
     assert len(converge(box, [FILE], empty_store)) == 1
     assert out(box, f"stat -c '%a %U:%G' {PATH}; cat {PATH}") == "640 root:root\nwanted"
 
 
-def test_remove_leaves_the_box_as_it_was_found(box: CountedHost, empty_store: FolderStore) -> None:
+def test_remove_leaves_the_box_as_it_was_found(box: CountedHost, empty_store: Store) -> None:
     out(box, "mkdir /etc/fh-test; cd /etc/fh-test; echo theirs >before; chmod 604 before")
     out(box, "cd /etc/fh-test; chown admin before; touch -d @1000000000 before")
     before = out(box, TREE)
@@ -99,7 +97,7 @@ def test_remove_leaves_the_box_as_it_was_found(box: CountedHost, empty_store: Fo
 
 
 def test_remove_keeps_what_others_put_into_our_folders(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     converge(box, [FILE], empty_store)
     out(box, "echo theirs >/etc/fh-test/some/theirs")
@@ -108,7 +106,7 @@ def test_remove_keeps_what_others_put_into_our_folders(
 
 
 def test_remove_keeps_a_disk_that_is_mounted_for_freehold(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     out(box, "mkdir -p /var/lib/freehold && mount -t tmpfs fh-test /var/lib/freehold")
     out(box, "mkdir /var/lib/freehold/lost+found")
@@ -117,9 +115,7 @@ def test_remove_keeps_a_disk_that_is_mounted_for_freehold(
     assert out(box, "ls /var/lib/freehold") == "lost+found"
 
 
-def test_a_secret_is_private_from_its_first_moment(
-    box: CountedHost, empty_store: FolderStore
-) -> None:
+def test_a_secret_is_private_from_its_first_moment(box: CountedHost, empty_store: Store) -> None:
     secret = File("/etc/fh-test/key", b"s3cr3t-of-a-test\n", "0600", is_secret=True)
     # The shell asks for the mode right before the steps that set owner and mode.
     watch = 'chown() { stat -c \'first %a\' "$2"; command chown "$@"; }'
@@ -131,7 +127,7 @@ def test_a_secret_is_private_from_its_first_moment(
 
 
 def test_what_a_private_file_replaced_is_kept_privately(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     out(box, "mkdir /etc/fh-test; echo theirs >/etc/fh-test/key; chmod 600 /etc/fh-test/key")
     converge(box, [File("/etc/fh-test/key", b"ours")], empty_store)
@@ -140,9 +136,7 @@ def test_what_a_private_file_replaced_is_kept_privately(
     assert "Permission denied" in box.run(reading).stderr
 
 
-def test_a_step_that_fails_is_named_with_what_it_said(
-    box: CountedHost, empty_store: FolderStore
-) -> None:
+def test_a_step_that_fails_is_named_with_what_it_said(box: CountedHost, empty_store: Store) -> None:
     out(box, "mkdir /etc/fh-test; touch /etc/fh-test/some")
     with pytest.raises(HostError) as caught:
         converge(box, [File("/etc/fh-test/a", b""), FILE, File("/etc/fh-test/z", b"")], empty_store)
@@ -151,7 +145,7 @@ def test_a_step_that_fails_is_named_with_what_it_said(
     assert out(box, "ls /etc/fh-test") == "a\nsome"
 
 
-def test_a_secret_is_masked_where_a_step_fails(box: CountedHost, empty_store: FolderStore) -> None:
+def test_a_secret_is_masked_where_a_step_fails(box: CountedHost, empty_store: Store) -> None:
     secret = "s3cr3t-of-a-test"
     out(box, "mkdir /etc/fh-test; touch /etc/fh-test/some")
     with pytest.raises(HostError) as caught:
@@ -160,7 +154,7 @@ def test_a_secret_is_masked_where_a_step_fails(box: CountedHost, empty_store: Fo
 
 
 def test_leaving_a_box_takes_along_what_no_state_knows_of(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     before = out(box, TREE)
     out(box, "mkdir -p /etc/fh-test && echo theirs >/etc/fh-test/mine")

@@ -17,7 +17,7 @@ from freehold.plan.file import File
 from freehold.plan.item import Item, PlanError
 from freehold.plan.steps import EnableUnit, RestartUnit, StartUnit
 from freehold.plan.unit import Unit
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.apply.counted import CountedHost, Died
 from tests.deadline import in_time
 
@@ -52,7 +52,7 @@ def pid(box: SshHost) -> str:
 
 
 def test_a_unit_is_placed_enabled_and_started_in_two_stages(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     steps = converge(box, wanted(), empty_store)
     assert steps[2:] == (
@@ -66,7 +66,7 @@ def test_a_unit_is_placed_enabled_and_started_in_two_stages(
     )
 
 
-def test_a_converged_unit_keeps_its_process(box: CountedHost, empty_store: FolderStore) -> None:
+def test_a_converged_unit_keeps_its_process(box: CountedHost, empty_store: Store) -> None:
     converge(box, wanted(), empty_store)
     before = pid(box)
     box.restart()
@@ -77,7 +77,7 @@ def test_a_converged_unit_keeps_its_process(box: CountedHost, empty_store: Folde
 
 @pytest.mark.parametrize("changed", [wanted(number=2), wanted(key=b"two")], ids=["unit", "key"])
 def test_a_changed_file_restarts_it_once(
-    box: CountedHost, empty_store: FolderStore, changed: list[Item]
+    box: CountedHost, empty_store: Store, changed: list[Item]
 ) -> None:
     converge(box, wanted(), empty_store)
     before = pid(box)
@@ -89,14 +89,14 @@ def test_a_changed_file_restarts_it_once(
     assert pid(box) == after
 
 
-def test_the_new_unit_file_is_what_runs(box: CountedHost, empty_store: FolderStore) -> None:
+def test_the_new_unit_file_is_what_runs(box: CountedHost, empty_store: Store) -> None:
     converge(box, wanted(), empty_store)
     converge(box, wanted(number=2), empty_store)
     assert "NUMBER=2" in out(box, f"tr '\\0' '\\n' </proc/{pid(box)}/environ")
 
 
 def test_drift_in_the_unit_file_is_repaired_with_a_restart(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     converge(box, wanted(), empty_store)
     out(box, f"sed -i s/NUMBER=1/NUMBER=9/ {UNIT_PATH}; systemctl daemon-reload")
@@ -107,7 +107,7 @@ def test_drift_in_the_unit_file_is_repaired_with_a_restart(
 
 @pytest.mark.parametrize("dies_at", [1, 2, 3, 4])
 def test_a_controller_killed_at_any_moment_is_made_up_for_by_the_next(
-    box: CountedHost, empty_store: FolderStore, dies_at: int
+    box: CountedHost, empty_store: Store, dies_at: int
 ) -> None:
     converge(box, wanted(), empty_store)
     before = pid(box)
@@ -124,7 +124,7 @@ def test_a_controller_killed_at_any_moment_is_made_up_for_by_the_next(
 
 @pytest.mark.parametrize("drift", ["stop", "kill -s KILL", "disable -q --now"])
 def test_a_unit_that_was_stopped_by_hand_is_started_again(
-    box: CountedHost, empty_store: FolderStore, drift: str
+    box: CountedHost, empty_store: Store, drift: str
 ) -> None:
     converge(box, wanted(), empty_store)
     out(box, f"systemctl {drift} fh-test")
@@ -140,7 +140,7 @@ def active(box: SshHost) -> str:
 
 
 def test_a_unit_that_does_not_start_is_named_with_what_systemd_said(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     bad = (TEXT % 1).replace("ExecStart=/bin/sleep", "Type=exec\nExecStart=/no/such/program")
     items: list[Item] = [File(UNIT_PATH, bad.encode()), Unit("fh-test.service", (UNIT_PATH,))]
@@ -151,7 +151,7 @@ def test_a_unit_that_does_not_start_is_named_with_what_systemd_said(
 
 
 def test_a_port_that_another_program_holds_stops_it_before_the_start(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     with pytest.raises(PlanError, match=r"port 22: expected it to be free .* found sshd"):
         converge(box, wanted(port=22), empty_store)
@@ -159,7 +159,7 @@ def test_a_port_that_another_program_holds_stops_it_before_the_start(
 
 
 def test_removing_a_unit_leaves_the_box_as_it_was_found(
-    box: CountedHost, empty_store: FolderStore
+    box: CountedHost, empty_store: Store
 ) -> None:
     units = "systemctl list-unit-files; systemctl list-units --all; ls -lR /etc/systemd/system"
     before = [line.split() for line in out(box, units).splitlines() if "scope" not in line]
@@ -174,7 +174,7 @@ def test_removing_a_unit_leaves_the_box_as_it_was_found(
 
 
 def test_two_controllers_at_once_take_turns(
-    box: CountedHost, lab_boxes: lab.Lab, empty_store: FolderStore
+    box: CountedHost, lab_boxes: lab.Lab, empty_store: Store
 ) -> None:
     ended: list[object] = []
 
@@ -194,7 +194,7 @@ def test_two_controllers_at_once_take_turns(
 
 
 def test_a_change_waits_for_the_one_that_is_under_way(
-    box: CountedHost, lab_boxes: lab.Lab, empty_store: FolderStore
+    box: CountedHost, lab_boxes: lab.Lab, empty_store: Store
 ) -> None:
     out(box, "mkdir /etc/fh-test")
     hold = "flock /run/lock/freehold.lock sh -c 'touch /run/held; sleep 1; date +%s.%N >/run/done'"

@@ -1,0 +1,1 @@
+"""Where each copy of a set is and was: a ledger in the store, and the report made from it."""
