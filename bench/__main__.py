@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import peers, sizing
+from bench import peers, sizing, transfer
 from bench.converge import Converging
 from bench.project import empty_project, environment, real_project
 from bench.report import Comparison, Report
@@ -21,7 +21,7 @@ from demo.parts import fill_store
 from freehold import lab
 from freehold.errors import FreeholdError
 
-PARTS = ("up", "converge", "sizing")
+PARTS = ("up", "converge", "sizing", "transfer")
 BOXES = 4
 UP_GOALS = {"an empty program": 1.5}
 CONVERGE_GOALS = {"pyinfra": 0.35, "ansible": 0.1}
@@ -35,7 +35,12 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--runs", type=int, default=5, help="of each command (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every sample there")
-    parser.add_argument("--quick", action="store_true", help="sizing: a minute's part of the grid")
+    parser.add_argument(
+        "--quick", action="store_true", help="sizing and transfer: a few minutes' part of them"
+    )
+    parser.add_argument(
+        "--size", type=float, metavar="GIB", help="transfer: of what is moved (default: 2)"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"expected parts of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
@@ -47,6 +52,9 @@ def main() -> int:
             measure_on_boxes(report, parts)
         if "sizing" in parts:
             sizing.measure(report.sizing, say, is_quick=options.quick)
+        if "transfer" in parts:
+            scale = transfer.Scale.of(options.size, options.runs, is_quick=options.quick)
+            transfer.measure(report.transfers, say, scale)
     except FreeholdError as error:
         console.print(f"\n{error}", markup=False)
         return 1

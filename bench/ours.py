@@ -11,13 +11,13 @@ from freehold.apply.converge import converge
 from freehold.errors import FreeholdError
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
-from freehold.weights.store import FolderStore
+from freehold.weights.open import open_store
 
 
 def main(files: Path, ssh_config: Path, boxes: list[str]) -> None:
     """All boxes at once, a thread each; the first error ends with its own words."""
     items = wanted(files)
-    store = FolderStore(files)  # nothing here is synced from it
+    store = open_store(files)  # nothing here is synced from it
 
     def one(box: str) -> None:
         host = SshHost(box, box, SshSettings(ssh_config))

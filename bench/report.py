@@ -16,6 +16,8 @@ from rich.table import Table
 from bench.measure import Timing
 from bench.sizing_rows import Sizing
 from bench.sizing_tables import tables
+from bench.transfer_rows import Transfers
+from bench.transfer_tables import tables as transfer_tables
 
 WIDTH = 160  # of plain text: wide enough for one line a row
 
@@ -43,6 +45,7 @@ class Report:
     comparisons: list[Comparison] = field(default_factory=list)
     first_token_s: dict[str, float] = field(default_factory=dict)
     sizing: Sizing = field(default_factory=Sizing)
+    transfers: Transfers = field(default_factory=Transfers)
 
     def show(self) -> None:
         """The tables, without colours and frames where nobody looks at a terminal."""
@@ -61,6 +64,12 @@ class Report:
             console.print(table)
         for line in (*self.sizing.summary(), *self.sizing.left_out):
             console.print(f"- {line}", markup=False, soft_wrap=True)
+        if self.transfers.conditions:
+            console.print(f"\n{self.transfers.conditions}", markup=False, soft_wrap=True)
+        for table in transfer_tables(self.transfers, frame):
+            console.print(table)
+        for line in self.transfers.left_out:
+            console.print(f"- left out: {line}", markup=False, soft_wrap=True)
 
     def write(self, path: Path) -> None:
         """Every sample, for those who want to compare another day."""
@@ -70,6 +79,7 @@ class Report:
             "comparisons": [_plain(some) for some in self.comparisons],
             "first_token_s": self.first_token_s,
             "sizing": asdict(self.sizing),
+            "transfers": asdict(self.transfers),
         }
         path.write_text(json.dumps(told, indent=2) + "\n")
 

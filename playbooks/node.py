@@ -14,6 +14,7 @@ from freehold.plan.node import node_items
 from freehold.plan.steps import describe
 from freehold.service.doctor import Check, examine
 from freehold.weights.chosen import Chosen
+from freehold.weights.open import stack_store
 from playbooks.executor import task
 from playbooks.nodes import Target, TaskFailedError, on_nodes, require_node, stack, targets
 
@@ -59,7 +60,7 @@ def drift(_c: Any) -> None:
     """What on each box is not as declared; exit code 1 if anything is. Nothing is changed."""
     spec = stack()
     chosen = Chosen.of(spec)
-    served = Served.of(spec.store, chosen, spec.prices, spec.policy)
+    served = Served.of(stack_store(spec), chosen, spec.prices, spec.policy)
 
     def work(target: Target) -> str:
         node, box = require_node(target), gather(target.host, [BOX])[0]

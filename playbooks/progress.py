@@ -16,6 +16,13 @@ from rich.progress import (
 )
 
 LOG_EVERY_PERCENT = 10
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    DownloadColumn(),
+    TransferSpeedColumn(),
+    TimeRemainingColumn(),
+)
 
 
 @contextlib.contextmanager
@@ -25,14 +32,7 @@ def bar(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
     if not console.is_terminal:
         yield _lines(title, total_bytes, console)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*COLUMNS, console=console, transient=True) as progress:
         task = progress.add_task(title, total=total_bytes)
         yield lambda size_bytes: progress.advance(task, size_bytes)
 
@@ -49,3 +49,8 @@ def _lines(title: str, total_bytes: int, console: Console) -> Callable[[int], No
             console.print(f"{title}: {said} % of {total_bytes / 1e6:,.0f} MB", highlight=False)
 
     return add
+
+
+def warn(text: str) -> None:
+    """A line on stderr, for what a person should know and no task fails of."""
+    Console(stderr=True).print(text, highlight=False, markup=False)

@@ -21,6 +21,7 @@ from freehold.service.state import READY, state_of
 from freehold.sizing.thinking import USUAL, request_body
 from freehold.sizing.wishes import MIB
 from freehold.weights.chosen import Chosen
+from freehold.weights.open import stack_store
 from playbooks.executor import task
 from playbooks.nodes import (
     Target,
@@ -139,7 +140,7 @@ def measure_speed(_c: Any) -> None:
 
 def _served() -> Served:
     spec = stack()
-    return Served.of(spec.store, Chosen.of(spec), spec.prices, spec.policy)
+    return Served.of(stack_store(spec), Chosen.of(spec), spec.prices, spec.policy)
 
 
 def _started(target: Target, step: StartUnit | RestartUnit) -> str:

@@ -7,25 +7,45 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from freehold.custody.event import Act
+from freehold.custody.intake import take_in
 from freehold.errors import FreeholdError
+from freehold.hosts.ssh_config import SshSettings
 from freehold.weights.manifest import Kind, Manifest
-from freehold.weights.store import FolderStore, Store
+from freehold.weights.open import create_store, open_store
+from freehold.weights.store import Store
 from playbooks.nodes import stack
 from playbooks.options import about_of
+from playbooks.owner import owner_of
 from playbooks.progress import bar
 
 
-def store_of(option: str) -> Path:
-    """The folder of --store, else the selected stack's."""
-    return Path(option).expanduser() if option else stack().store
+def store_of(option: str) -> Store:
+    """The store of --store, else the selected stack's."""
+    return open_store(*_location(option))
 
 
-def put_set(put: Callable[..., Manifest], path: str, name: str, store: str, about: str) -> None:
-    """Put what lies at `path` into the store by `put`, with its progress, and say what it is."""
-    source = Path(path).expanduser()
+def new_store_of(option: str) -> Store:
+    """The same, made if it is not there yet."""
+    return create_store(*_location(option))
+
+
+def _location(option: str) -> tuple[str, SshSettings]:
+    if option:
+        return option, SshSettings()
+    spec = stack()
+    return spec.store, SshSettings(spec.ssh.config, spec.ssh.connect_timeout_s)
+
+
+def put_set(
+    put: Callable[..., Manifest], path: str, name: str, store: str, about: str, owner: str
+) -> None:
+    """Put what lies at `path` into the store by `put`, signed by its owner, and say what it is."""
+    source, by = Path(path).expanduser(), owner_of(owner, store)
     with bar(f"putting {name}", size_of(source)) as on_bytes:
-        into = FolderStore.create(store_of(store))
+        into = new_store_of(store)
         manifest = put(into, source, name, about_of(about), on_bytes)
+    take_in(into, manifest, Act.PUT, by, source=str(source.absolute()))
     print(f"{name}: {len(manifest.files)} files, {manifest.size_bytes:,} bytes, {manifest.digest}")
 
 

@@ -22,7 +22,6 @@ from freehold.sizing.layout import Layout
 from freehold.sizing.planned import Planned
 from freehold.weights.manifest import Kind
 from freehold.weights.put import ask_help
-from freehold.weights.store import FolderStore
 from playbooks.sets import store_of
 from playbooks.size_answer import Answered
 from playbooks.size_model import Subject
@@ -51,7 +50,7 @@ def build_of(text: str, store: str) -> Iterator[Build]:
             raise FreeholdError.of("--engine", f"expected a llama-server, found none at {entry}")
         yield Build(str(entry.absolute()), known_flags(ask_help(entry)))
         return
-    folder = FolderStore(store_of(store))
+    folder = store_of(store)
     manifest = folder.manifest(Kind.ENGINE, text)
     with tempfile.TemporaryDirectory(prefix="freehold-engine-", dir="/var/tmp") as unpacked:
         root = Path(unpacked)

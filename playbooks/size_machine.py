@@ -15,7 +15,7 @@ from freehold.render.paths import UNIT
 from freehold.sizing.hardware import Hardware
 from freehold.sizing.wanted import wishes_of
 from freehold.sizing.wishes import Wishes
-from freehold.weights.store import FolderStore
+from freehold.weights.open import stack_store
 from playbooks.nodes import stack
 from playbooks.size_answer import Answered, answer
 from playbooks.size_build import build_of, confirmed
@@ -51,7 +51,7 @@ def _subject_and_wishes(asked: Asked) -> tuple[Subject, Wishes]:
         spec = stack()
     except FreeholdError as error:
         raise FreeholdError.of("--model", f"expected a model, or a stack: {error}") from None
-    subject = of_set(FolderStore(spec.store), spec.model.weights)
+    subject = of_set(stack_store(spec), spec.model.weights)
     return with_quant(subject, asked.quant) if asked.quant else subject, wishes_of(spec.server)
 
 

@@ -17,7 +17,7 @@ from freehold.sizing.model import ModelShape
 from freehold.sizing.shape import shape_of
 from freehold.weights.header import header_of
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from playbooks.sets import store_of
 
 IN_STORE = "store:"
@@ -51,7 +51,7 @@ class Subject:
 def subject_of(text: str, quant: str, store: str) -> Subject:
     """Raises FreeholdError where there is no such model, quant, file or set."""
     if text.startswith(IN_STORE):
-        subject = of_set(FolderStore(store_of(store)), text.removeprefix(IN_STORE))
+        subject = of_set(store_of(store), text.removeprefix(IN_STORE))
     elif "://" in text or _ON_HOST.match(text) or text.endswith(".gguf") or Path(text).is_file():
         subject = of_header(read_model(text))
     else:
@@ -60,7 +60,7 @@ def subject_of(text: str, quant: str, store: str) -> Subject:
     return with_quant(subject, quant) if quant else subject
 
 
-def of_set(store: FolderStore, name: str) -> Subject:
+def of_set(store: Store, name: str) -> Subject:
     """A set of weights in the store."""
     return of_header(header_of(store, store.manifest(Kind.WEIGHTS, name)), name)
 

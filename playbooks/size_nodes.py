@@ -26,7 +26,7 @@ from freehold.sizing.wanted import wishes_of
 from freehold.sizing.wishes import Wishes
 from freehold.spec import Spec, stacks
 from freehold.weights.chosen import Chosen
-from freehold.weights.store import FolderStore
+from freehold.weights.open import stack_store
 from playbooks.nodes import ROOT, Target, end, on_nodes, stack, targets
 from playbooks.size_answer import NEW_FLAGS, Answered, answer
 from playbooks.size_build import Build, confirmed
@@ -85,7 +85,7 @@ def _ground(asked: Asked, on: list[Target]) -> _Ground:
         subject = subject_named(asked.model, asked.quant, asked.store)
         return _Ground(asked, subject, spec, None)
     chosen = Chosen.of(spec)
-    subject = of_set(FolderStore(spec.store), spec.model.weights)
+    subject = of_set(stack_store(spec), spec.model.weights)
     if asked.quant:
         return _Ground(asked, with_quant(subject, asked.quant), spec, None)
     return _Ground(asked, subject, spec, chosen)
@@ -131,7 +131,7 @@ def _measured(
     if not isinstance(layout, Layout):
         return None
     planned = Planned.of(layout, known_flags(chosen.engine.engine_help or ""))
-    return Measurements(spec.store).find(node_subject(hardware, chosen, planned))
+    return Measurements(stack_store(spec)).find(node_subject(hardware, chosen, planned))
 
 
 def _judged_by_policy(said: Answered, spec: Spec, place: str) -> Answered:

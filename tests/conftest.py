@@ -12,7 +12,7 @@ from demo.parts import fill_store
 from freehold import lab
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,7 +34,7 @@ def lab_boxes() -> Iterator[lab.Lab]:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The small real model and the real engine; a test that damages a store makes its own."""
     return fill_store(tmp_path_factory.mktemp("store"), print)
 

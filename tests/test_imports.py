@@ -10,11 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
+    "agent",
     "errors",
     "spec",
     "hosts",
     "gguf",
     "weights",
+    "custody",
     "facts",
     "sizing",
     "catalog",

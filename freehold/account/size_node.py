@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 from freehold.account.account import Account, AccountError
 from freehold.account.account_lines import account_lines
@@ -41,7 +40,7 @@ from freehold.spec.model import Node
 from freehold.weights.chosen import Chosen
 from freehold.weights.header import header_of
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 _ATTEMPTS = 3
 _REFUSED = "error while handling argument"  # a device that it does not see, say (common/arg.cpp)
@@ -70,17 +69,16 @@ class Served:
     measurements: Measurements
 
     @classmethod
-    def of(cls, store: Path, chosen: Chosen, prices: Prices, policy: Policy) -> Served:
+    def of(cls, store: Store, chosen: Chosen, prices: Prices, policy: Policy) -> Served:
         """Of what lies in the stack's store. Raises GgufError for weights that are no model."""
-        header = _header(store, chosen.weights.name, chosen.weights.digest)
+        header = _header(store, chosen.weights.digest, chosen.weights.name)
         model = shape_of(header, chosen.weights.name)
         return cls(chosen, header, model, prices, policy, Measurements(store))
 
 
 @cache  # all nodes of a stack serve one model
-def _header(store: Path, name: str, digest: str) -> Header:  # noqa: ARG001 - part of the key
-    folder = FolderStore(store)
-    return header_of(folder, folder.manifest(Kind.WEIGHTS, name))
+def _header(store: Store, _digest: str, name: str) -> Header:
+    return header_of(store, store.manifest(Kind.WEIGHTS, name))
 
 
 def size_node(host: Host, node: Node, served: Served, *, asks_engine: bool = True) -> NodeSizing:

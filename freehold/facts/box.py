@@ -35,7 +35,8 @@ class BoxFacts:
     """Of the tools that every step relies on, those that are not there."""
 
 
-# All are of the essential packages (coreutils, util-linux, tar, findutils) or of systemd.
+# All are of the essential packages (coreutils, util-linux, findutils) or of systemd, but python3,
+# which receives, verifies and wipes what lies on the box.
 TOOLS = (
     "base64",
     "cp",
@@ -43,10 +44,10 @@ TOOLS = (
     "find",
     "flock",
     "journalctl",
+    "python3",
     "sha256sum",
     "stat",
     "systemctl",
-    "tar",
 )
 
 _SCRIPT = f"""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from freehold.agent.program import PROGRAM
+from freehold.agent.staging import ORDER
 from freehold.facts.fact import Fact, field, quote
 from freehold.weights.manifest import PROOF, Kind, Manifest
 
@@ -11,8 +13,9 @@ from freehold.weights.manifest import PROOF, Kind, Manifest
 @dataclass(frozen=True)
 class FileSetFacts:
     """`proven` are the paths whose arrival proof names the manifest's hash and still fits the
-    file's size, mtime and inode; `staged_bytes` is what an interrupted sync left. `is_there` says
-    that something of the set is, whole or not; `proof_sha256` is another after each sync."""
+    file's size, mtime and inode, in a folder that has what checks and verifies it; `staged_bytes`
+    is what an interrupted sync left. `is_there` says that something of the set is, whole or not;
+    `proof_sha256` is another after each sync."""
 
     proven: frozenset[str]
     staged_bytes: int
@@ -20,6 +23,8 @@ class FileSetFacts:
     missing_libraries: tuple[str, ...]
     is_there: bool = True
     proof_sha256: str = ""
+    unproven_bytes: int = 0
+    """What lies in the set's folder at its right size, but is not proven: mending takes no room."""
 
 
 def file_set_fact(manifest: Manifest) -> Fact[FileSetFacts]:
@@ -59,7 +64,13 @@ def _parse(text: str, manifest: Manifest) -> FileSetFacts:
     proven = frozenset(
         file.path
         for file in manifest.files
-        if file.path in found and proofs.get(file.path) == (file.sha256, *found[file.path])
+        if proofs.get(file.path) == (file.sha256, *found.get(file.path, ()))
+        and {ORDER, PROGRAM} <= found.keys()
+    )
+    unproven = (
+        file.size_bytes
+        for file in manifest.files
+        if file.path not in proven and found.get(file.path, ("",))[0] == str(file.size_bytes)
     )
     staged = field(text, "staged").split()
     return FileSetFacts(
@@ -69,4 +80,5 @@ def _parse(text: str, manifest: Manifest) -> FileSetFacts:
         missing_libraries=tuple(lacking),
         is_there=bool(found or staged),
         proof_sha256=identity,
+        unproven_bytes=sum(unproven),
     )

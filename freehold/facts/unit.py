@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from freehold.facts.fact import Fact, field, quote
 
@@ -19,7 +20,8 @@ class WatchedFile:
 
 @dataclass(frozen=True)
 class UnitFacts:
-    """`started_at_s` is when the running main process began; None where none runs."""
+    """`started_at_s` is when the running main process began, of a timer when it became active; None
+    where none runs."""
 
     load_state: str
     active_state: str
@@ -57,15 +59,16 @@ class UnitFacts:
         return file is None or file.changed_at_s > self.started_at_s
 
 
-_PROPERTIES = (
-    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,MainPID,NRestarts,"
-    "ExecMainStartTimestamp,DropInPaths"
-)
+_PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths"
+_OF_A_SERVICE = "MainPID,NRestarts,ExecMainStartTimestamp"
+_OF_A_TIMER = "ActiveEnterTimestamp"  # it has no process
 
 
 def unit_fact(unit: str, watched: tuple[str, ...], port: int | None = None) -> Fact[UnitFacts]:
     """The unit, the files whose change asks for a restart, and who holds its TCP port."""
-    lines = [f"systemctl show --timestamp=us+utc -p {_PROPERTIES} {quote(unit)} || exit"]
+    is_timer = unit.endswith(".timer")
+    properties = f"{_PROPERTIES},{_OF_A_TIMER if is_timer else _OF_A_SERVICE}"
+    lines = [f"systemctl show --timestamp=us+utc -p {properties} {quote(unit)} || exit"]
     for path in watched:
         p = quote(path)
         lines.append(
@@ -78,24 +81,27 @@ def unit_fact(unit: str, watched: tuple[str, ...], port: int | None = None) -> F
             f"| grep -ci '^ *[0-9]*: [0-9A-F]*:{port:04X} [0-9A-F:]* 0A ')"
         )
         lines.append(f"ss -Hltnp 'sport = :{port}' 2>/dev/null | sed 's/^/socket /'")
-    return Fact(unit, "\n".join([*lines, "true"]), _parse)
+    return Fact(unit, "\n".join([*lines, "true"]), partial(_parse, is_timer=is_timer))
 
 
-def _parse(text: str) -> UnitFacts:
+def _parse(text: str, is_timer: bool) -> UnitFacts:
     watched: dict[str, WatchedFile | None] = {}
     for line in re.findall(r"^watched (.+)$", text, re.MULTILINE):
         path, *rest = line.split()
         watched[path] = None if rest == ["absent"] else WatchedFile(rest[1], float(rest[0]))
-    main_pid = int(field(text, "MainPID"))
+    active_state = field(text, "ActiveState")
+    main_pid = 0 if is_timer else int(field(text, "MainPID"))
+    has_started = active_state == "active" if is_timer else bool(main_pid)
+    started = field(text, _OF_A_TIMER if is_timer else "ExecMainStartTimestamp")
     return UnitFacts(
         load_state=field(text, "LoadState"),
-        active_state=field(text, "ActiveState"),
+        active_state=active_state,
         sub_state=field(text, "SubState"),
         is_enabled=field(text, "UnitFileState") == "enabled",
         needs_daemon_reload=field(text, "NeedDaemonReload") == "yes",
         main_pid=main_pid,
-        restarts=int(field(text, "NRestarts") or 0),
-        started_at_s=_seconds(field(text, "ExecMainStartTimestamp")) if main_pid else None,
+        restarts=0 if is_timer else int(field(text, "NRestarts") or 0),
+        started_at_s=_seconds(started) if has_started else None,
         drop_ins=tuple(field(text, "DropInPaths").split()),
         watched=watched,
         port_holder=_port_holder(text, main_pid),

@@ -29,5 +29,5 @@ class ApiKey:
         """It has no input that could change."""
         raise NotImplementedError(urn, inputs)
 
-    def delete(self, outputs: Properties) -> None:
+    def delete(self, urn: str, outputs: Properties) -> None:
         """See Resource.delete."""

@@ -39,25 +39,44 @@ class EngineLog:
 
 
 class SyncProgress:
-    """Bytes that have gone, as lines: many a second in, one every SAY_EVERY_S out."""
+    """A sync as lines: many a second in, one every SAY_EVERY_S out; `keep` takes what stays."""
 
-    def __init__(self, total_bytes: int, say: Callable[[str], None]) -> None:
-        self._total, self._done = total_bytes, 0
-        self._say = say
+    def __init__(
+        self, total_bytes: int, say: Callable[[str], None], keep: Callable[[str], None]
+    ) -> None:
+        self._total, self._done, self._read = total_bytes, 0, 0
+        self._say, self._keep = say, keep
         self._began = self._said = time.monotonic()
         self._lock = threading.Lock()
 
-    def add(self, size_bytes: int) -> None:
-        """So many more bytes have gone."""
+    def moved(self, size_bytes: int) -> None:
+        """See Heard.moved."""
         with self._lock:
             self._done += size_bytes
-            now = time.monotonic()
-            if now - self._said < SAY_EVERY_S:
+            if (now := self._now_and_then()) is None:
                 return
-            self._said = now
             rate = self._done / max(now - self._began, 1e-6)
             left_s = (self._total - self._done) / max(rate, 1)
             self._say(
                 f"{self._done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, "
                 f"{rate / 1e6:,.0f} MB/s, {left_s:,.0f} s left"
             )
+
+    def read_back(self, size_bytes: int) -> None:
+        """See Heard.read_back."""
+        with self._lock:
+            self._read += size_bytes
+            if self._now_and_then() is not None:
+                read, total = self._read / 1e6, self._total / 1e6
+                self._say(f"reading back: {read:,.0f} of {total:,.0f} MB")
+
+    def told(self, text: str) -> None:
+        """See Heard.told."""
+        self._keep(text)
+
+    def _now_and_then(self) -> float | None:
+        now = time.monotonic()
+        if now - self._said < SAY_EVERY_S:
+            return None
+        self._said = now
+        return now

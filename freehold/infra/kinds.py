@@ -52,7 +52,7 @@ class ResourceKind(ABC):
 
 
 class BoxKind(ResourceKind):
-    """`arch` in; what the box is, out."""
+    """`arch` and `wipe` in; what the box is, out."""
 
     type_name = type_names.BOX
 
@@ -60,7 +60,7 @@ class BoxKind(ResourceKind):
         return str(inputs["node"])
 
     def item(self, inputs: Properties) -> Item:
-        return Box(inputs["arch"])
+        return Box(inputs["arch"], inputs.get("wipe", "auto"))
 
     def found(self, inputs: Properties, facts: BoxFacts, host: Host) -> Properties:  # noqa: ARG002
         return inputs
@@ -94,8 +94,8 @@ class FileKind(ResourceKind):
 
 class FileSetKind(ResourceKind):
     """`set` (its name), `entry`, `digest`, `files` by path, and `missing` (wanted empty): the
-    paths that are not proven on the box. `proof` out: another after each sync. One type for each
-    Kind."""
+    paths that are not proven on the box; `wipe`, how weights go. `proof` out: another after each
+    sync. One type for each Kind."""
 
     told_after = frozenset({"proof"})
 
@@ -107,7 +107,7 @@ class FileSetKind(ResourceKind):
         return f"{inputs['node']}:{self._manifest(inputs).node_folder}"
 
     def item(self, inputs: Properties) -> Item:
-        return FileSet(self._manifest(inputs))
+        return FileSet(self._manifest(inputs), inputs.get("wipe", "auto"))
 
     def found(self, inputs: Properties, facts: FileSetFacts, host: Host) -> Properties | None:  # noqa: ARG002
         if not facts.is_there:
@@ -147,6 +147,25 @@ class ServiceKind(ResourceKind):
         return {**inputs, "state": state, "restart_on": restart_on}
 
 
+class TimerKind(ResourceKind):
+    """`unit`, `state` ("active"), and in `restart_on` the SHA-256 by path of its files."""
+
+    type_name = type_names.TIMER
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:{inputs['unit']}"
+
+    def item(self, inputs: Properties) -> Item:
+        return Unit(inputs["unit"], tuple(sorted(inputs["restart_on"])))
+
+    def found(self, inputs: Properties, facts: UnitFacts, host: Host) -> Properties | None:  # noqa: ARG002
+        if facts.is_absent:
+            return None
+        restart_on = {path: _started_with(facts, path) for path in inputs["restart_on"]}
+        state = facts.active_state if facts.is_enabled else f"{facts.active_state}, not enabled"
+        return {**inputs, "state": state, "restart_on": restart_on}
+
+
 def _started_with(facts: UnitFacts, path: str) -> str:
     file = facts.watched.get(path)
     if file is None:
@@ -160,4 +179,5 @@ KINDS: tuple[ResourceKind, ...] = (
     FileSetKind(Kind.ENGINE, type_names.ENGINE),
     FileSetKind(Kind.WEIGHTS, type_names.WEIGHTS),
     ServiceKind(),
+    TimerKind(),
 )

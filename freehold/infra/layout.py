@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from freehold.infra.engine_log import EngineLog
 from freehold.infra.lifecycle import Found
 from freehold.infra.sessions import Sessions
 from freehold.infra.values import UNKNOWN, Properties, has_unknown
+from freehold.weights.store import Store
 
 TOLD = ("planned", "mode", "engine_asked", "devices", "speed", "cost")
 """The outputs, all of them in a preview too."""
@@ -16,8 +17,8 @@ TOLD = ("planned", "mode", "engine_asked", "devices", "speed", "cost")
 class LayoutResource:
     """Made once, and again when its inputs change: free memory alone never moves a layer."""
 
-    def __init__(self, sessions: Sessions, store: Path, log: EngineLog) -> None:
-        self._sessions, self._store, self._log = sessions, store, log
+    def __init__(self, sessions: Sessions, open_store: Callable[[], Store], log: EngineLog) -> None:
+        self._sessions, self._open_store, self._log = sessions, open_store, log
 
     def preview(self, urn: str, inputs: Properties) -> Properties:
         """See Resource.preview. Raises already here what `up` would: short memory, a policy."""
@@ -39,9 +40,9 @@ class LayoutResource:
         from freehold.infra.sized import sized
 
         host = self._sessions.of(inputs["node"], inputs["ssh"]).host
-        text, told = sized(host, inputs, self._store)
+        text, told = sized(host, inputs, self._open_store())
         self._log.info(urn, text)
         return {**inputs, **told}
 
-    def delete(self, outputs: Properties) -> None:
+    def delete(self, urn: str, outputs: Properties) -> None:
         """See Resource.delete."""

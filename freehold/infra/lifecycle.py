@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from freehold.apply.converge import Progress, converge, plan, remove
+from freehold.apply.converge import converge, plan, remove
 from freehold.apply.script import run_steps
 from freehold.errors import FreeholdError
-from freehold.infra.engine_log import EngineLog, SyncProgress
+from freehold.infra.keeping import Keeping
 from freehold.infra.kinds import ResourceKind, ServiceKind
 from freehold.infra.partial_error import PartialError
 from freehold.infra.sessions import Session, Sessions
 from freehold.infra.values import UNKNOWN, Properties
-from freehold.plan.steps import Plan, SyncFileSet, describe
+from freehold.plan.steps import describe
 from freehold.service.ready import wait_ready
-from freehold.weights.store import Store
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Resource(Protocol):
     def update(self, urn: str, inputs: Properties) -> Properties:
         """The outputs, once it is as `inputs` say."""
 
-    def delete(self, outputs: Properties) -> None:
+    def delete(self, urn: str, outputs: Properties) -> None:
         """Have it gone."""
 
 
@@ -54,10 +52,10 @@ class BoxResource:
         self,
         kind: ResourceKind,
         sessions: Sessions,
-        open_store: Callable[[], Store],
-        log: EngineLog,
+        keeping: Keeping,
     ) -> None:
-        self._kind, self._sessions, self._open_store, self._log = kind, sessions, open_store, log
+        self._kind, self._sessions, self._keeping = kind, sessions, keeping
+        self._log = keeping.log
 
     def preview(self, urn: str, inputs: Properties) -> Properties:
         """Asks the box whether it would do: PlanError says already now what `up` would."""
@@ -94,25 +92,22 @@ class BoxResource:
                     if todo:
                         run_steps(host, todo)
                     self._wait_ready(session, urn, inputs)
+                    self._keeping.served(urn, host, inputs["serves"])
                 if todo:
-                    converge(host, [item], self._open_store(), self._progress(urn, todo))
+                    converge(host, [item], self._keeping.open_store(), self._keeping.syncing(urn))
             except FreeholdError as error:
                 raise PartialError(error, self._kind.id(inputs), inputs) from error
         return self._kind.outputs(inputs, session.look(item), session.host)
 
-    def delete(self, outputs: Properties) -> None:
+    def delete(self, urn: str, outputs: Properties) -> None:
         """Leaves the box as it was found."""
         session = self._session(outputs)
         with self._sessions.changing(session) as host:
-            remove(host, [self._kind.item(outputs)])
+            wiped = partial(self._keeping.wiped, urn, host)
+            remove(host, [self._kind.item(outputs)], wiped)
 
     def _session(self, properties: Properties) -> Session:
         return self._sessions.of(properties["node"], properties["ssh"])
-
-    def _progress(self, urn: str, todo: Plan) -> Progress:
-        total = sum(s.manifest.size_bytes for s in todo if isinstance(s, SyncFileSet))
-        progress = SyncProgress(total, partial(self._log.status, urn))
-        return lambda _step, size_bytes: progress.add(size_bytes)
 
     def _wait_ready(self, session: Session, urn: str, inputs: Properties) -> None:
         took_s = wait_ready(

@@ -10,9 +10,16 @@ from typing import Any
 import pulumi
 
 from freehold.infra.layout_inputs import layout_inputs
-from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service
-from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
-from freehold.render.service import is_loopback, service_unit
+from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service, Timer
+from freehold.render.paths import (
+    KEY_PATH,
+    UNIT,
+    UNIT_PATH,
+    VERIFY_TIMER,
+    VERIFY_TIMER_PATH,
+    VERIFY_UNIT_PATH,
+)
+from freehold.render.service import is_loopback, service_unit, verify_timer, verify_unit
 from freehold.sizing.planned import Planned
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.model import Model, Node
@@ -28,6 +35,7 @@ class NodeArgs:
     chosen: Chosen
     prices: Prices
     policy: Policy
+    wipe: str
     api_key: pulumi.Output[str]
 
 
@@ -42,16 +50,16 @@ class NodeComponent(pulumi.ComponentResource):
         super().__init__("freehold:index:Node", node.name, {}, pulumi.ResourceOptions())
         where = {"node": node.name, "ssh": node.ssh}
         base = pulumi.ResourceOptions(parent=self, provider=provider)
-        box = Box(node.name, where, chosen.engine.arch, base)
+        box = Box(node.name, where, chosen.engine.arch, args.wipe, base)
         on_box = pulumi.ResourceOptions.merge(base, after(box))
 
-        engine = FileSet(where, chosen.engine, on_box)
+        engine = FileSet(where, chosen.engine, args.wipe, on_box)
         machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": box.nvidia}
         inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)
         # After the engine, which has a say in it, and before the weights, which take hours.
         layout = Layout(where, inputs, pulumi.ResourceOptions.merge(base, after(box, engine)))
         weights = FileSet(
-            where, chosen.weights, pulumi.ResourceOptions.merge(base, after(box, layout))
+            where, chosen.weights, args.wipe, pulumi.ResourceOptions.merge(base, after(box, layout))
         )
         key_text = args.api_key.apply(lambda key: f"{key}\n")
         key = File(where, KEY_PATH, key_text, on_box, mode="0600", is_secret=True)
@@ -75,17 +83,40 @@ class NodeComponent(pulumi.ComponentResource):
             "ready_timeout_s": server.ready_timeout_s,
             "restart_on": restart_on,
             "planned": layout.planned,
+            "serves": {
+                "weights": chosen.weights.name,
+                "digest": chosen.weights.digest,
+                "engine": chosen.engine.name,
+            },
         }
         placed = [box, engine, layout, weights, key, unit]
         service = Service(
             where, props, pulumi.ResourceOptions(parent=self, provider=provider, depends_on=placed)
         )
+        _verifying(where, chosen, base, [box, weights])
         local = is_loopback(server.listen)
         self.endpoint = pulumi.Output.all(box.address, service.id).apply(
             lambda known: f"http://{'127.0.0.1' if local else known[0]}:{server.port}/v1"
         )
         self.layout = {"mode": layout.mode, "speed": layout.speed}
         self.register_outputs({"endpoint": self.endpoint})
+
+
+def _verifying(
+    where: Mapping[str, str],
+    chosen: Chosen,
+    base: pulumi.ResourceOptions,
+    first: list[pulumi.Resource],
+) -> None:
+    """The timer that has every byte of the weights read again."""
+    texts = {VERIFY_UNIT_PATH: verify_unit(chosen.weights), VERIFY_TIMER_PATH: verify_timer()}
+    on_box = pulumi.ResourceOptions.merge(base, after(*first[:1]))
+    files = [File(where, path, text, on_box) for path, text in texts.items()]
+    props = {
+        "unit": VERIFY_TIMER,
+        "restart_on": {path: _sha256(text) for path, text in texts.items()},
+    }
+    Timer(where, props, pulumi.ResourceOptions.merge(base, after(*first, *files)))
 
 
 def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -41,7 +41,8 @@ def _declare(root: Path) -> None:
     api_key = _api_key(spec, provider)
     nodes = {
         node.name: NodeComponent(
-            NodeArgs(node, spec.model, chosen, spec.prices, spec.policy, api_key), provider
+            NodeArgs(node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key),
+            provider,
         )
         for node in spec.nodes
     }

@@ -18,10 +18,13 @@ class Provider(pulumi.ProviderResource):
 
     def __init__(self, name: str, spec: Spec) -> None:
         settings = {
-            "store": str(spec.store),
+            "store": spec.store,
             "ssh_config": str(spec.ssh.config) if spec.ssh.config else None,
             "connect_timeout_s": spec.ssh.connect_timeout_s,
             "parallel_nodes": spec.parallel_nodes,
+            "owner": str(spec.owner) if spec.owner else None,
+            "nodes": len(spec.nodes),
+            "transfer": spec.transfer.model_dump_json(),
         }
         # One string: the engine hands configuration to providers as strings.
         super().__init__("freehold", name, {"settings": json.dumps(settings)})
@@ -52,10 +55,15 @@ class Box(pulumi.CustomResource):
     nvidia: pulumi.Output[list[str]]
 
     def __init__(
-        self, name: str, where: Mapping[str, str], arch: str, opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        where: Mapping[str, str],
+        arch: str,
+        wipe: str,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         outputs = ("os", "machine_id", "cpu_model", "cores", "threads", "memory_bytes")
-        props = {**where, "arch": arch, **dict.fromkeys(outputs)}
+        props = {**where, "arch": arch, "wipe": wipe, **dict.fromkeys(outputs)}
         props |= {"gpus": None, "nvidia": None, "address": None}
         super().__init__(type_names.BOX, name, props, opts)
 
@@ -81,7 +89,11 @@ class FileSet(pulumi.CustomResource):
     proof: pulumi.Output[str]
 
     def __init__(
-        self, where: Mapping[str, str], manifest: Manifest, opts: pulumi.ResourceOptions
+        self,
+        where: Mapping[str, str],
+        manifest: Manifest,
+        wipe: str,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         is_weights = manifest.kind is Kind.WEIGHTS
         type_name = type_names.WEIGHTS if is_weights else type_names.ENGINE
@@ -96,6 +108,8 @@ class FileSet(pulumi.CustomResource):
             "missing": [],
             "proof": None,
         }
+        if is_weights:
+            props["wipe"] = wipe
         name = f"{where['node']}-{'weights' if is_weights else 'engine'}"
         super().__init__(type_name, name, props, opts)
 
@@ -124,3 +138,13 @@ class Service(pulumi.CustomResource):
     ) -> None:
         name = f"{where['node']}:{props['unit']}"
         super().__init__(type_names.SERVICE, name, {**where, **props, "state": "ready"}, opts)
+
+
+class Timer(pulumi.CustomResource):
+    """A timer: enabled and running with what its files say now."""
+
+    def __init__(
+        self, where: Mapping[str, str], props: Mapping[str, Any], opts: pulumi.ResourceOptions
+    ) -> None:
+        name = f"{where['node']}:{props['unit']}"
+        super().__init__(type_names.TIMER, name, {**where, **props, "state": "active"}, opts)

@@ -114,7 +114,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         outputs = from_struct(request.properties)
 
         def delete() -> Any:
-            self._of(request).delete(outputs)
+            self._of(request).delete(request.urn, outputs)
             return empty_pb2.Empty()
 
         return _answer(context, delete)

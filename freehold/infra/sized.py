@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from freehold.account.size_node import NodeSizing, Served, report, size_node
 from freehold.hosts.host import Host
 from freehold.infra.values import Properties
@@ -14,10 +12,11 @@ from freehold.spec.hardware import KnownHardware
 from freehold.spec.model import Node, Server
 from freehold.weights.chosen import Chosen
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore, StoreError
+from freehold.weights.objects import StoreError
+from freehold.weights.store import Store
 
 
-def sized(host: Host, inputs: Properties, store: Path) -> tuple[str, Properties]:
+def sized(host: Host, inputs: Properties, store: Store) -> tuple[str, Properties]:
     """The report for a person, and the outputs. Raises FreeholdError as size_node does."""
     sizing = size_node(host, _node(inputs), _served(inputs, store))
     return "\n".join(report(sizing)), _told(sizing)
@@ -78,8 +77,7 @@ def _rounded(interval: Interval) -> list[float]:
     return [float(f"{each:.3g}") for each in (interval.low, interval.expected, interval.high)]
 
 
-def _served(inputs: Properties, store_folder: Path) -> Served:
-    store = FolderStore(store_folder)
+def _served(inputs: Properties, store: Store) -> Served:
     chosen = Chosen(
         store.manifest(Kind.ENGINE, inputs["engine"]),
         store.manifest(Kind.WEIGHTS, inputs["weights"]),
@@ -92,4 +90,4 @@ def _served(inputs: Properties, store_folder: Path) -> Served:
             raise StoreError.of(
                 store.place, f"{manifest.name}: it was changed while the stack ran", "run again"
             )
-    return Served.of(store_folder, chosen, Prices(**inputs["prices"]), Policy(**inputs["policy"]))
+    return Served.of(store, chosen, Prices(**inputs["prices"]), Policy(**inputs["policy"]))

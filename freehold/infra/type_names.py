@@ -12,6 +12,7 @@ ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
 LAYOUT = "freehold:box:Layout"
 SERVICE = "freehold:box:Service"
+TIMER = "freehold:box:Timer"
 WEIGHTS = "freehold:box:Weights"
 
 REPLACED_BY: dict[str, frozenset[str]] = {
@@ -21,5 +22,6 @@ REPLACED_BY: dict[str, frozenset[str]] = {
     FILE: frozenset({"path"}),
     LAYOUT: frozenset(),
     SERVICE: frozenset({"unit"}),
+    TIMER: frozenset({"unit"}),
     WEIGHTS: frozenset({"digest", "set"}),
 }

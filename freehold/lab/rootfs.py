@@ -10,9 +10,9 @@ from pathlib import Path
 from freehold.lab.root import SCRIPTS, run_as_root
 
 CACHE = Path("/var/cache/freehold/lab")
-# No python3 and no curl: what the kit does to a box, it does to a minimal one.
+# No curl and no pip: what the kit does to a box, it does to a minimal one.
 PACKAGES = (
-    "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,"  # the box
+    "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,python3,"  # the box
     "libgomp1,libstdc++6"  # what llama-server links
 )
 

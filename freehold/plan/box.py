@@ -9,7 +9,7 @@ from freehold.errors import Problem
 from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import Fact
 from freehold.plan.item import PlanError
-from freehold.plan.steps import LeaveBox, Plan
+from freehold.plan.steps import LeaveBox, Plan, PruneFolders, WipeSets
 
 SYSTEMD_MIN = 248  # LoadCredential= came with 247, `systemctl --timestamp=us+utc` with 248
 CLOCK_SKEW_MAX_S = 300
@@ -17,9 +17,13 @@ CLOCK_SKEW_MAX_S = 300
 
 @dataclass(frozen=True)
 class Box:
-    """A box that can carry a node; `arch` is what the engine was built for, as `uname -m` says."""
+    """A box that can carry a node; `arch` is what the engine was built for, as `uname -m` says.
+
+    `wipe` is how weights go that no other item knows of.
+    """
 
     arch: str
+    wipe: str = "auto"
     follows_others = False
 
     @property
@@ -40,7 +44,7 @@ class Box:
 
     def removal(self, found: BoxFacts) -> Plan:  # noqa: ARG002 - as Item
         """See Item.removal."""
-        return (LeaveBox(),)
+        return (LeaveBox(), WipeSets(self.wipe), PruneFolders())
 
     def problems(self, place: str, found: BoxFacts, now_s: float) -> list[Problem]:
         """All that would stop an `up`; `now_s` is the controller's clock."""
@@ -66,7 +70,7 @@ class Box:
                 Problem(
                     place,
                     f"expected these tools, which are missing: {', '.join(found.missing_tools)}",
-                    "on Debian and Ubuntu: apt-get install coreutils util-linux tar findutils",
+                    "on Debian and Ubuntu: apt-get install coreutils util-linux findutils python3",
                 )
             )
         if found.arch != self.arch:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from freehold.facts.fact import Fact
 from freehold.facts.fileset import FileSetFacts, file_set_fact
 from freehold.plan.item import PlanError
-from freehold.plan.steps import Plan, PruneFolders, RemoveFileSet, SyncFileSet
-from freehold.weights.manifest import Manifest
+from freehold.plan.steps import Plan, PruneFolders, RemoveFileSet, SyncFileSet, WipeFileSet
+from freehold.weights.manifest import Kind, Manifest
 
 HEADROOM_BYTES = (
     256 << 20
@@ -17,9 +17,10 @@ HEADROOM_BYTES = (
 
 @dataclass(frozen=True)
 class FileSet:
-    """A manifest whose every file shall lie on the box, proven."""
+    """A manifest whose every file shall lie on the box, proven; `wipe` is how weights go."""
 
     manifest: Manifest
+    wipe: str = "auto"
     follows_others = False
 
     @property
@@ -38,7 +39,8 @@ class FileSet:
             self._require_libraries(place, found)
             return ()
         size = sum(f.size_bytes for f in self.manifest.files if f.path in missing)
-        needed = size - min(size, found.staged_bytes) + HEADROOM_BYTES
+        there = found.staged_bytes + found.unproven_bytes
+        needed = size - min(size, there) + HEADROOM_BYTES
         if needed > found.disk_available_bytes:
             raise PlanError.of(
                 place,
@@ -50,6 +52,8 @@ class FileSet:
 
     def removal(self, found: FileSetFacts) -> Plan:  # noqa: ARG002 - as Item
         """See Item.removal."""
+        if self.manifest.kind is Kind.WEIGHTS:
+            return (WipeFileSet(self.manifest, self.wipe), PruneFolders())
         return (RemoveFileSet(self.manifest), PruneFolders())
 
     def _require_libraries(self, place: str, found: FileSetFacts) -> None:

@@ -8,11 +8,20 @@ from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
 from freehold.plan.unit import Unit
-from freehold.render.paths import KEY_PATH, UNIT, UNIT_PATH
-from freehold.render.service import service_unit
+from freehold.render.paths import (
+    KEY_PATH,
+    UNIT,
+    UNIT_PATH,
+    VERIFY_TIMER,
+    VERIFY_TIMER_PATH,
+    VERIFY_UNIT_PATH,
+)
+from freehold.render.service import service_unit, verify_timer, verify_unit
 from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
+
+VERIFY = Unit(VERIFY_TIMER, (VERIFY_TIMER_PATH, VERIFY_UNIT_PATH))
 
 
 def node_items(
@@ -27,6 +36,9 @@ def node_items(
         FileSet(chosen.engine),
         FileSet(chosen.weights),
         File(UNIT_PATH, unit.encode()),
+        File(VERIFY_UNIT_PATH, verify_unit(chosen.weights).encode()),
+        File(VERIFY_TIMER_PATH, verify_timer().encode()),
+        VERIFY,
         node_unit(node, chosen),
     ]
     if api_key is not None:

@@ -41,6 +41,22 @@ class RemoveFileSet:
 
 
 @dataclass(frozen=True)
+class WipeFileSet:
+    """Remove a set of weights as its medium allows, with a record; `how` is the spec's `wipe`."""
+
+    manifest: Manifest
+    how: str
+
+
+@dataclass(frozen=True)
+class WipeSets:
+    """The same of all weights on a box, or of those called `name`, whatever their content."""
+
+    how: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class ReloadUnits:
     """Have systemd read its unit files again."""
 
@@ -84,7 +100,8 @@ class RemoveUnit:
 
 @dataclass(frozen=True)
 class LeaveBox:
-    """Remove what Freehold placed, also what no state knows of; restore what it replaced."""
+    """Remove what Freehold placed but weights, also what no state knows of; restore what it
+    replaced."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,8 @@ Step: TypeAlias = (
     | RestoreFile
     | SyncFileSet
     | RemoveFileSet
+    | WipeFileSet
+    | WipeSets
     | ReloadUnits
     | EnableUnit
     | StartUnit
@@ -124,6 +143,10 @@ def describe(step: Step) -> str:
             )
         case RemoveFileSet(manifest=manifest):
             return f"remove {manifest.node_folder}"
+        case WipeFileSet(manifest=manifest, how=how):
+            return f"wipe {manifest.node_folder} ({how})"
+        case WipeSets(how=how, name=name):
+            return f"wipe all weights{f' called {name}' if name else ''} ({how})"
         case ReloadUnits():
             return "reload systemd's units"
         case EnableUnit(unit=unit):

@@ -16,6 +16,7 @@ from freehold.plan.steps import (
     StartUnit,
     Step,
 )
+from freehold.render.paths import UNIT_FOLDER
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,17 @@ class Unit:
         controller that was killed between a write and its restart loses nothing."""
         self.require_port(place, found)
         steps: list[Step] = []
-        # A unit that ran without its file is remembered as broken, also when the file is back.
-        if found.needs_daemon_reload or found.load_state != "loaded":
+        stale = [path for path in self.watched if found.is_stale(path)]
+        # A unit that ran without its file is remembered as broken, also when the file is back. Of
+        # another unit's file, as of the service that a timer starts, this one's state says nothing.
+        if (
+            found.needs_daemon_reload
+            or found.load_state != "loaded"
+            or any(path.startswith(UNIT_FOLDER) for path in stale)
+        ):
             steps.append(ReloadUnits())
         if not found.is_enabled:
             steps.append(EnableUnit(self.name))
-        stale = [path for path in self.watched if found.is_stale(path)]
         if not found.is_running:
             steps.append(StartUnit(self.name, f"it is {found.active_state}"))
         elif found.is_between_restarts:

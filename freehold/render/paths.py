@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 UNIT = "llama-server.service"
+VERIFY_UNIT = "freehold-verify.service"
+VERIFY_TIMER = "freehold-verify.timer"
 UNIT_FOLDER = "/etc/systemd/system/"
 UNIT_PATH = f"{UNIT_FOLDER}{UNIT}"
+VERIFY_UNIT_PATH = f"{UNIT_FOLDER}{VERIFY_UNIT}"
+VERIFY_TIMER_PATH = f"{UNIT_FOLDER}{VERIFY_TIMER}"
 KEY_PATH = "/etc/freehold/api-key"

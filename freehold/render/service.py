@@ -6,11 +6,11 @@ import ipaddress
 from dataclasses import dataclass
 
 from freehold.render.engine_flags import CREDENTIAL, engine_flags
-from freehold.render.paths import KEY_PATH, UNIT_PATH
+from freehold.render.paths import KEY_PATH, UNIT_PATH, VERIFY_TIMER_PATH, VERIFY_UNIT_PATH
 from freehold.render.templates import render
 from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Server
-from freehold.weights.manifest import Manifest
+from freehold.weights.manifest import NODE_FOLDER, Manifest
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,23 @@ class ServiceContext:
     alias: str
     engine_name: str
     command: str
+    check: str
     credential: str
     key_path: str
     has_gpu: bool
     is_local: bool
+
+
+@dataclass(frozen=True)
+class VerifyContext:
+    """What the template of the verifying service may use."""
+
+    command: str
+
+
+@dataclass(frozen=True)
+class NoContext:
+    """A file that is the same on every node."""
 
 
 def service_unit(
@@ -41,12 +54,31 @@ def service_unit(
         alias=model.alias.replace("%", "%%"),
         engine_name=engine.name,
         command=" \\\n    ".join(lines),
+        check=_check(server, weights, engine),
         credential=CREDENTIAL,
         key_path=KEY_PATH,
         has_gpu=has_gpu,
         is_local=is_loopback(server.listen),
     )
     return render(UNIT_PATH, context)
+
+
+def _check(server: Server, *sets: Manifest) -> str:
+    """The command that says whether the server may start: the sets' own checker over all."""
+    program = ["python3", "-I", sets[0].node_program, "check", str(server.verified_within_days)]
+    lines = [" ".join(map(escape, program)), *(escape(each.node_folder) for each in sets)]
+    return " \\\n    ".join(lines)
+
+
+def verify_unit(weights: Manifest) -> str:
+    """The text of freehold-verify.service, which reads every set on the node again."""
+    command = ["python3", "-I", weights.node_program, "scrub", NODE_FOLDER]
+    return render(VERIFY_UNIT_PATH, VerifyContext(" ".join(map(escape, command))))
+
+
+def verify_timer() -> str:
+    """The text of freehold-verify.timer."""
+    return render(VERIFY_TIMER_PATH, NoContext())
 
 
 def is_loopback(address: str) -> bool:

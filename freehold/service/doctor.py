@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from freehold.errors import Problem
 from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import gather
+from freehold.facts.verified import VerifiedFacts, verified_fact
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, run_or_raise
 from freehold.plan.box import Box
@@ -18,6 +19,7 @@ from freehold.plan.node import node_unit
 from freehold.render.paths import UNIT
 from freehold.spec.model import Node
 from freehold.weights.chosen import Chosen
+from freehold.weights.manifest import Manifest
 
 # For the server itself, its context and the system, beside the weights.
 MEMORY_MARGIN = 1.1
@@ -53,6 +55,7 @@ def examine(host: Host, node: Node | None, chosen: Chosen | None) -> list[Check]
     checks.append(_forwarding(host))
     if node is not None and chosen is not None and box.systemd_version is not None:
         checks += _of_node(host, node, chosen)
+        checks += [_verified(host, node, each) for each in (chosen.engine, chosen.weights)]
         checks.append(_memory(host, box, chosen))
     return checks
 
@@ -97,6 +100,24 @@ def _of_node(host: Host, node: Node, chosen: Chosen) -> Iterator[Check]:
                 yield Check("drop-in", what, Problem(host.name, what), is_warning=True)
         else:
             yield Check(name, f"{item.label} {'will be synced' if steps else 'is there, proven'}")
+
+
+def _verified(host: Host, node: Node, manifest: Manifest) -> Check:
+    """Whether the check before the server's start would let it start."""
+    found: VerifiedFacts = gather(host, [verified_fact(manifest)])[0]
+    within = node.server.verified_within_days
+    if found.bad_pieces:
+        what = f"{found.bad_pieces} pieces of {manifest.name} are not what they were"
+        hint = f"fab -H {host.name} weights.sync fetches those again, and nothing else"
+        return Check("verified", what, Problem(host.name, what, hint))
+    if found.age_s is None:
+        return Check("verified", f"{manifest.name} will be read whole when it arrives")
+    age = f"every byte of {manifest.name} was right {found.age_days:.1f} days ago"
+    if found.age_days > within:
+        what = f"{age}, expected within {within} days: the server will not start"
+        hint = f"fab -H {host.name} weights.verify --nodes-only, and then `pulumi up`"
+        return Check("verified", what, Problem(host.name, what, hint))
+    return Check("verified", age)
 
 
 def _memory(host: Host, box: BoxFacts, chosen: Chosen) -> Check:

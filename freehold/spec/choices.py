@@ -20,6 +20,7 @@ CacheType = Literal["f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_
 CacheChoice = CacheType | Literal["auto"]
 LoadMode = Literal["auto", "mmap", "mlock", "none"]
 Placement = Literal["computed", "by_hand"]
+Wipe = Literal["auto", "overwrite", "remove"]
 
 _DEVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -97,6 +98,7 @@ ThinkingWord = Annotated[Thinking, one_of(*get_args(Thinking))]
 CacheWord = Annotated[CacheChoice, one_of(*get_args(CacheType), "auto")]
 LoadModeWord = Annotated[LoadMode, one_of(*get_args(LoadMode))]
 PlacementWord = Annotated[Placement, one_of(*get_args(Placement))]
+WipeWord = Annotated[Wipe, one_of(*get_args(Wipe))]
 Number = Annotated[float, BeforeValidator(_number)]
 Device = Annotated[str, AfterValidator(_device)]
 Devices = Annotated[tuple[Device, ...] | None, BeforeValidator(_devices)]

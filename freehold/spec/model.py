@@ -6,12 +6,21 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from freehold.spec.choices import ThinkingWord
+from freehold.spec.choices import ThinkingWord, WipeWord
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.hardware import KnownHardware
-from freehold.spec.kinds import Destination, LocalPath, Name, OneLine, TopLevelInteger, expected
+from freehold.spec.kinds import (
+    Destination,
+    LocalPath,
+    Name,
+    OneLine,
+    StoreLocation,
+    TopLevelInteger,
+    expected,
+)
 from freehold.spec.secret import Secret
 from freehold.spec.server import Server
+from freehold.spec.transfer import RateLimit, Transfer
 from freehold.spec.typed import Typed, in_words
 
 __all__ = [
@@ -20,9 +29,11 @@ __all__ = [
     "Node",
     "Policy",
     "Prices",
+    "RateLimit",
     "Server",
     "Spec",
     "Ssh",
+    "Transfer",
 ]
 
 KEY_LENGTH_MIN = 16
@@ -83,9 +94,9 @@ class Node(Typed):
 class Spec(Typed):
     """All that one stack declares."""
 
-    store: LocalPath = Field(
-        description="Folder with your weights and engine builds; a relative path starts at the "
-        "checkout."
+    store: StoreLocation = Field(
+        description="Where your weights and engine builds are: a folder (a relative path starts "
+        "at the checkout), `ssh://HOST/FOLDER` or `s3://BUCKET/PREFIX`."
     )
     model: Model = Field(description="The model that is served.")
     engine: Name = Field(description="Name of an engine build in the store.")
@@ -114,6 +125,23 @@ class Spec(Typed):
         default_factory=Ssh,
         description="How nodes are reached, besides your OpenSSH configuration.",
         json_schema_extra=in_words("the defaults below"),
+    )
+    owner: LocalPath | None = Field(
+        None,
+        description="SSH public key (ed25519) of the weights' owner, who signs every set and each "
+        "line of the ledger; a set that it did not sign is refused.",
+        json_schema_extra=in_words("nothing is signed"),
+    )
+    transfer: Transfer = Field(
+        default_factory=Transfer,
+        description="How weights go from the store to the nodes.",
+        json_schema_extra=in_words("the defaults below"),
+    )
+    wipe: WipeWord = Field(
+        "auto",
+        description="How weights leave a node: `overwrite` writes zeros over them, `remove` leaves "
+        "their blocks as they are; `auto` discards the blocks where the disk then shows them no "
+        "more, and else overwrites them.",
     )
     parallel_nodes: TopLevelInteger = Field(
         4, ge=1, le=1024, description="Nodes that are changed at the same time."

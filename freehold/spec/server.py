@@ -91,6 +91,13 @@ class Server(Typed):
         le=86_400,
         description="Seconds until the first token must have come; a load takes minutes.",
     )
+    verified_within_days: int = Field(
+        35,
+        ge=1,
+        le=3650,
+        description="Days within which every byte of the weights must have been read and found "
+        "right, else the server does not start; a timer on the node reads them each week.",
+    )
     flags: Mapping[FlagName, FlagValue] = Field(
         default_factory=dict,
         description="Further flags of the engine, in this order; true is a flag without a value.",

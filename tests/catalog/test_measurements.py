@@ -9,20 +9,22 @@ import pytest
 
 from freehold.catalog.measurements import Measurements
 from freehold.errors import FreeholdError
+from freehold.weights.objects import StoreError
+from freehold.weights.open import open_store
 from tests.sizing.test_speed import MEASURED
 
 SUBJECT = MEASURED.subject
 
 
 def test_what_was_kept_is_found(tmp_path: Path) -> None:
-    path = Measurements(tmp_path).keep(MEASURED)
+    path = Path(Measurements(open_store(tmp_path)).keep(MEASURED))
     assert path.parent == tmp_path / "measured"
-    assert Measurements(tmp_path).find(SUBJECT) == MEASURED
+    assert Measurements(open_store(tmp_path)).find(SUBJECT) == MEASURED
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_the_last_one_replaces_the_one_before(tmp_path: Path) -> None:
-    kept = Measurements(tmp_path)
+    kept = Measurements(open_store(tmp_path))
     kept.keep(MEASURED)
     kept.keep(replace(MEASURED, decode_tokens_per_s=11.0))
     found = kept.find(SUBJECT)
@@ -32,7 +34,7 @@ def test_the_last_one_replaces_the_one_before(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["hardware", "engine", "weights", "flags"])
 def test_it_holds_for_exactly_what_was_measured(tmp_path: Path, part: str) -> None:
-    kept = Measurements(tmp_path)
+    kept = Measurements(open_store(tmp_path))
     assert kept.find(SUBJECT) is None
     kept.keep(MEASURED)
     assert kept.find(replace(SUBJECT, **{part: "another"})) is None
@@ -51,8 +53,8 @@ DAMAGED = {
 
 @pytest.mark.parametrize("what", DAMAGED)
 def test_a_damaged_file_is_named(tmp_path: Path, what: str) -> None:
-    kept = Measurements(tmp_path)
-    path = kept.keep(MEASURED)
+    kept = Measurements(open_store(tmp_path))
+    path = Path(kept.keep(MEASURED))
     text = path.read_text()
     text = DAMAGED[what] or text.replace("10.0", '"fast"' if what == "a speed of text" else "0.0")
     path.write_text("" if what == "empty" else text)
@@ -63,14 +65,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, what: str) -> None:
 
 
 def test_a_file_under_another_name_is_refused(tmp_path: Path) -> None:
-    kept = Measurements(tmp_path)
+    kept = Measurements(open_store(tmp_path))
     other = replace(SUBJECT, weights="another")
-    kept.keep(MEASURED).rename(tmp_path / "measured" / f"{other.key}.json")
+    Path(kept.keep(MEASURED)).rename(tmp_path / "measured" / f"{other.key}.json")
     with pytest.raises(FreeholdError, match=r"expected a measurement of .*another.*, got one of"):
         kept.find(other)
 
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FreeholdError) as caught:
-        Measurements(tmp_path / "nothing").keep(MEASURED)
-    assert "expected to write a measurement, got: No such file" in str(caught.value)
+    (tmp_path / "measured").write_text("a file in the way")
+    with pytest.raises(StoreError) as caught:
+        Measurements(open_store(tmp_path)).keep(MEASURED)
+    assert str(caught.value).startswith(f"{tmp_path}/measured: ")

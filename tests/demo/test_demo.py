@@ -76,7 +76,7 @@ def test_the_demo_ends_with_an_answer_is_faster_again_and_leaves_nothing(checkou
     files = {path for path in checkout.rglob("*") if "__pycache__" not in path.parts}
     first, _ = demo(checkout, "up")
     assert first.returncode == 0, first.stdout
-    assert "+ 11 to create" in first.stdout
+    assert "+ 14 to create" in first.stdout
     assert "first token after" in first.stdout
     assert "What is the capital of France?" in first.stdout
     assert "make demo-down" in first.stdout
@@ -84,7 +84,7 @@ def test_the_demo_ends_with_an_answer_is_faster_again_and_leaves_nothing(checkou
 
     again, took_s = demo(checkout, "up")
     assert again.returncode == 0, again.stdout
-    assert "11 unchanged" in again.stdout
+    assert "14 unchanged" in again.stdout
     assert took_s < AGAIN_S
 
     down, _ = demo(checkout, "down")

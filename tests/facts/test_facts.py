@@ -15,6 +15,7 @@ from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
 from freehold.facts.hardware import hardware_fact
 from freehold.facts.unit import unit_fact
+from freehold.facts.verified import verified_fact
 from freehold.hosts.host import HostError
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 from tests.hosts.fake import FakeHost
@@ -25,13 +26,21 @@ TWO_FILES = Manifest(
     name="tool",
     entry="llama-server",
     files=(
-        FileEntry(path="llama-server", size_bytes=7, sha256="a" * 64, executable=True),
-        FileEntry(path="lib/libggml.so", size_bytes=5, sha256="b" * 64),
+        FileEntry(
+            path="llama-server",
+            size_bytes=7,
+            sha256="a" * 64,
+            pieces_root="a" * 64,
+            executable=True,
+        ),
+        FileEntry(path="lib/libggml.so", size_bytes=5, sha256="b" * 64, pieces_root="b" * 64),
     ),
 )
 FACTS: dict[str, Fact[Any]] = {
     "box": BOX,
     "unit": unit_fact("llama-server.service", ("/etc/ssh/sshd_config", "/nope"), 8080),
+    "timer": unit_fact("freehold-verify.timer", ("/etc/systemd/system/freehold-verify.timer",)),
+    "verified": verified_fact(TWO_FILES),
     "file": file_fact("/etc/hostname"),
     "fileset": file_set_fact(TWO_FILES),
     "hardware": hardware_fact("llama-server.service"),
@@ -67,8 +76,12 @@ KEYS = {
     "unit": "MainPID NRestarts ExecMainStartTimestamp LoadState ActiveState SubState DropInPaths "
     "UnitFileState NeedDaemonReload",
     "fileset": "available staged",
+    "timer": "LoadState ActiveState SubState UnitFileState NeedDaemonReload ActiveEnterTimestamp "
+    "DropInPaths",
+    "verified": "now verified bad",
 }
 WHOLE = {"box": "debian12_minimal", "unit": "running_with_its_port", "fileset": "all_proven"}
+WHOLE |= {"timer": "waiting", "verified": "whole"}
 
 
 @pytest.mark.parametrize(("kind", "key"), [(k, key) for k in KEYS for key in KEYS[k].split()])

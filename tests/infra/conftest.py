@@ -13,7 +13,7 @@ from demo.parts import ENGINE, WEIGHTS
 from freehold import lab
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.infra.stack import Stack, nodes
 
 MakeStack = Callable[..., Stack]
@@ -21,7 +21,7 @@ MakeStack = Callable[..., Stack]
 
 @pytest.fixture(scope="module")
 def make_stack(
-    lab_boxes: lab.Lab, store: FolderStore, tmp_path_factory: pytest.TempPathFactory
+    lab_boxes: lab.Lab, store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeStack]:
     """A maker of stacks on the first box, or on those given; all are destroyed afterwards."""
     made: list[Stack] = []

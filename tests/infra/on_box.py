@@ -39,14 +39,14 @@ def tree(box: lab.Box) -> str:
     """Every file of /etc and /var/lib with its mode, owner and content, as one listing.
 
     Without what systemd itself keeps there while the box runs, and the content of proofs of
-    arrival, which have their time in them.
+    arrival and of marks of verifications, which have their time in them.
     """
     return on(
         box,
         "cd /; find etc var/lib -path var/lib/systemd -prune -o -path var/lib/private -prune -o "
         "-printf '%M %u:%g %p %l\\n' | sort; "
-        "find etc var/lib -path var/lib/systemd -prune -o -type f ! -name .freehold-proof -print0 "
-        "| sort -z | xargs -0 sha256sum",
+        "find etc var/lib -path var/lib/systemd -prune -o -type f "
+        "! -name .freehold-proof ! -name .freehold-verified -print0 | sort -z | xargs -0 sha256sum",
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 from demo.parts import WEIGHTS
 from freehold import lab
 from freehold.weights.manifest import Kind
+from freehold.weights.open import open_store
 from freehold.weights.put import put_weights
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, on, server_pid
 
@@ -23,10 +24,10 @@ def of_no_architecture(gguf: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def own_store(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+def own_store(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("stores") / "store"
     shutil.copytree(store.place, folder, copy_function=os.link)
-    own, bad = FolderStore(folder), folder.with_name("bad.gguf")
+    own, bad = open_store(folder), folder.with_name("bad.gguf")
     (file,) = own.manifest(Kind.WEIGHTS, WEIGHTS).files
     bad.write_bytes(of_no_architecture(b"".join(own.read(file))))
     put_weights(own, bad, "bad", {}, lambda _size: None)
@@ -34,7 +35,7 @@ def own_store(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> F
 
 
 def test_a_server_that_crashes_on_load_is_told_by_its_last_lines_until_good_weights_come(
-    make_stack: MakeStack, own_store: FolderStore, box: lab.Box
+    make_stack: MakeStack, own_store: Store, box: lab.Box
 ) -> None:
     stack = make_stack(store=own_store.place, model={"weights": "bad"})
     # The second time it is a resource that failed, and still an error.

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from demo.parts import WEIGHTS
 from freehold import lab
+from freehold.custody.event import Act
+from freehold.custody.ledger import read_ledger
 from freehold.hosts.host import Host
-from freehold.weights.store import FolderStore
+from freehold.render.paths import VERIFY_TIMER, VERIFY_TIMER_PATH, VERIFY_UNIT_PATH
+from freehold.weights.manifest import Kind
+from freehold.weights.store import Store
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, is_served, on, server_pid, tree
 from tests.infra.stack import Outcome, Stack
@@ -27,6 +32,9 @@ ALL = {
     f"one:{KEY_FILE}",
     f"one:{UNIT_FILE}",
     f"one:{UNIT}",
+    f"one:{VERIFY_UNIT_PATH}",
+    f"one:{VERIFY_TIMER_PATH}",
+    f"one:{VERIFY_TIMER}",
 }
 
 
@@ -145,14 +153,22 @@ def test_the_key_is_in_no_state_history_log_argument_or_environment(story: Story
 
 
 def test_destroy_leaves_the_box_as_it_was_found_and_the_store_untouched(
-    story: Story, box: lab.Box, store: FolderStore
+    story: Story, box: lab.Box, store: Store
 ) -> None:
     before = contents(Path(store.place))
     assert story.stack.destroy().must().changes == dict.fromkeys(ALL, "delete")
     assert tree(box) == story.bare
     assert server_pid(box) == 0
     assert story.stack.destroy().must().changes == {}
-    assert contents(Path(store.place)) == before
+    after = contents(Path(store.place))
+    assert {path: after[path] for path in before} == before
+    ledger = read_ledger(store)
+    # What is new is the ledger's last entry: what the copy's way was is all there.
+    assert len(after) - len(before) == 1
+    mine = [entry.event for entry in ledger.entries][-3:]
+    assert {event.place for event in mine} == {"one"}
+    assert [event.act for event in mine] == [Act.ARRIVED, Act.SERVED, Act.WIPED]
+    assert {event.digest for event in mine} == {store.manifest(Kind.WEIGHTS, WEIGHTS).digest}
 
 
 def contents(folder: Path) -> dict[Path, str]:

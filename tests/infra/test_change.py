@@ -13,8 +13,9 @@ from demo.parts import WEIGHTS
 from freehold import lab
 from freehold.hosts.host import Host
 from freehold.weights.manifest import Kind
+from freehold.weights.open import open_store
 from freehold.weights.put import put_weights
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, is_served, on, starts
 from tests.infra.stack import Stack
@@ -26,11 +27,11 @@ KEY_FILE = "one:/etc/freehold/api-key"
 
 
 @pytest.fixture(scope="module")
-def own_store(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+def own_store(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with a second name for the weights, and with other weights."""
     folder = tmp_path_factory.mktemp("stores") / "store"
     shutil.copytree(store.place, folder, copy_function=os.link)
-    own = FolderStore(folder)
+    own = open_store(folder)
     first = own.manifest(Kind.WEIGHTS, WEIGHTS)
     own.declare(dataclasses.replace(first, name="renamed"))
     other = folder.with_name("other.gguf")
@@ -41,7 +42,7 @@ def own_store(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> F
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: MakeStack, own_store: FolderStore) -> Stack:
+def stack(make_stack: MakeStack, own_store: Store) -> Stack:
     stack = make_stack(store=own_store.place)
     stack.up().must()
     return stack
@@ -85,7 +86,7 @@ def test_with_a_changed_api_key_the_old_one_is_refused(
 
 @pytest.mark.parametrize("name", ["renamed", "other"])
 def test_other_weights_take_the_place_of_the_old_ones(
-    stack: Stack, box: lab.Box, own_store: FolderStore, name: str
+    stack: Stack, box: lab.Box, own_store: Store, name: str
 ) -> None:
     stack.config["model"] = {"weights": name}
     stack.write()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from freehold import lab
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.infra.conftest import MakeStack
 from tests.infra.on_box import UNIT, on
 from tests.infra.stack import ROOT, Stack
@@ -145,7 +145,7 @@ def fab(stack: Stack, *words: str) -> str:
 
 
 def test_what_a_node_was_measured_to_do_takes_the_place_of_the_guess(
-    make_stack: MakeStack, store: FolderStore, tmp_path: Path
+    make_stack: MakeStack, store: Store, tmp_path: Path
 ) -> None:
     own = tmp_path / "store"
     shutil.copytree(store.place, own, copy_function=os.link)

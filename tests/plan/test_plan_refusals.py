@@ -61,9 +61,9 @@ REFUSALS: dict[str, tuple[Item, Any, str]] = {
     ),
     "tools": (
         Box("x86_64"),
-        but(BOX, missing_tools=("flock", "tar")),
-        "node-1: expected these tools, which are missing: flock, tar\n"
-        "Hint: on Debian and Ubuntu: apt-get install coreutils util-linux tar findutils",
+        but(BOX, missing_tools=("flock", "python3")),
+        "node-1: expected these tools, which are missing: flock, python3\n"
+        "Hint: on Debian and Ubuntu: apt-get install coreutils util-linux findutils python3",
     ),
     "clock behind": (
         Box("x86_64"),
@@ -101,7 +101,7 @@ def test_a_box_that_fits_asks_for_nothing_up_to_the_clocks_limit() -> None:
 
 def test_all_that_is_wrong_with_all_items_is_said_at_once() -> None:
     found = [
-        but(BOX, systemd_version=None, arch="riscv64", missing_tools=("tar",)),
+        but(BOX, systemd_version=None, arch="riscv64", missing_tools=("python3",)),
         but(SET, proven=frozenset(), disk_available_bytes=0),
     ]
     with pytest.raises(FreeholdError) as caught:

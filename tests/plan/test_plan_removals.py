@@ -18,9 +18,12 @@ from freehold.plan.steps import (
     RemoveFileSet,
     RemoveUnit,
     RestoreFile,
+    WipeFileSet,
+    WipeSets,
 )
 from tests.plan.wanted import (
     BOX,
+    ENGINE,
     FILE,
     PLACED,
     RUNNING,
@@ -38,7 +41,13 @@ REMOVALS: dict[str, tuple[Item, Any, Plan]] = {
         None,
         (RestoreFile("/etc/systemd/system/u.service"), ReloadUnits(), PruneFolders()),
     ),
-    "a set": (FileSet(WEIGHTS), SET, (RemoveFileSet(WEIGHTS), PruneFolders())),
+    "weights": (FileSet(WEIGHTS), SET, (WipeFileSet(WEIGHTS, "auto"), PruneFolders())),
+    "weights that are only removed": (
+        FileSet(WEIGHTS, "remove"),
+        SET,
+        (WipeFileSet(WEIGHTS, "remove"), PruneFolders()),
+    ),
+    "an engine": (FileSet(ENGINE), SET, (RemoveFileSet(ENGINE), PruneFolders())),
     "a unit": (UNIT, RUNNING, (RemoveUnit("u.service"),)),
     "a unit that is not there": (UNIT, but(STOPPED, load_state="not-found"), ()),
     "a unit that runs without its file": (
@@ -46,7 +55,11 @@ REMOVALS: dict[str, tuple[Item, Any, Plan]] = {
         but(RUNNING, load_state="not-found"),
         (RemoveUnit("u.service"),),
     ),
-    "a box": (Box("x86_64"), BOX, (LeaveBox(),)),
+    "a box": (
+        Box("x86_64", "overwrite"),
+        BOX,
+        (LeaveBox(), WipeSets("overwrite"), PruneFolders()),
+    ),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from freehold.apply.converge import plan
+from freehold.facts.unit import WatchedFile
 from freehold.plan.fileset import HEADROOM_BYTES, FileSet
 from freehold.plan.item import Item
 from freehold.plan.steps import (
@@ -21,8 +22,11 @@ from freehold.plan.steps import (
     RestoreFile,
     StartUnit,
     SyncFileSet,
+    WipeFileSet,
+    WipeSets,
     describe,
 )
+from freehold.plan.unit import Unit
 from tests.hosts.fake import FakeHost
 from tests.plan.wanted import (
     FILE,
@@ -63,6 +67,16 @@ STEPS: dict[str, tuple[Item, Any, Plan]] = {
     "enough disk for the rest of an interrupted sync": (
         FileSet(WEIGHTS),
         but(SET, proven=frozenset(), staged_bytes=4 * GIB, disk_available_bytes=2 * GIB),
+        (SyncFileSet(WEIGHTS, ("m-1.gguf", "m-2.gguf")),),
+    ),
+    "a set whose proof was lost on a full disk: mending takes no room": (
+        FileSet(WEIGHTS),
+        but(
+            SET,
+            proven=frozenset(),
+            unproven_bytes=5 * GIB,
+            disk_available_bytes=HEADROOM_BYTES,
+        ),
         (SyncFileSet(WEIGHTS, ("m-1.gguf", "m-2.gguf")),),
     ),
     "a full disk with the set on it": (FileSet(WEIGHTS), but(SET, disk_available_bytes=0), ()),
@@ -108,6 +122,14 @@ STEPS: dict[str, tuple[Item, Any, Plan]] = {
         but(RUNNING, needs_daemon_reload=True, watched=watched(a=1001.0)),
         (ReloadUnits(), RestartUnit("u.service", "older than /etc/a")),
     ),
+    "a changed file of the service that a timer starts": (
+        Unit("u.timer", ("/etc/systemd/system/u.service",)),
+        but(
+            RUNNING,
+            watched={"/etc/systemd/system/u.service": WatchedFile("c" * 64, 1001.0)},
+        ),
+        (ReloadUnits(), RestartUnit("u.timer", "older than /etc/systemd/system/u.service")),
+    ),
     "a unit that waits before its next start": (
         UNIT,
         but(STOPPED, active_state="activating", sub_state="auto-restart"),
@@ -135,6 +157,9 @@ def test_each_step_is_described_in_one_line() -> None:
     steps += [
         RestoreFile("/etc/x"),
         RemoveFileSet(WEIGHTS),
+        WipeFileSet(WEIGHTS, "auto"),
+        WipeSets("auto"),
+        WipeSets("auto", "m"),
         RemoveUnit("u.service"),
         LeaveBox(),
         PruneFolders(),

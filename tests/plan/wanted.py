@@ -41,10 +41,11 @@ WEIGHTS = Manifest(
     name="m",
     entry="m-1.gguf",
     files=(
-        FileEntry(path="m-1.gguf", size_bytes=3 * GIB, sha256="a" * 64),
-        FileEntry(path="m-2.gguf", size_bytes=2 * GIB, sha256="b" * 64),
+        FileEntry(path="m-1.gguf", size_bytes=3 * GIB, sha256="a" * 64, pieces_root="a" * 64),
+        FileEntry(path="m-2.gguf", size_bytes=2 * GIB, sha256="b" * 64, pieces_root="b" * 64),
     ),
 )
+ENGINE = dataclasses.replace(WEIGHTS, kind=Kind.ENGINE)
 BOTH = frozenset({"m-1.gguf", "m-2.gguf"})
 SET = FileSetFacts(BOTH, 0, 50 * GIB, ())
 FILE = File("/etc/freehold/x", b"content\n", "0600", is_secret=True)

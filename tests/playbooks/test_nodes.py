@@ -20,7 +20,7 @@ def test_each_task_says_one_line_about_a_node_that_is_well(fab: Fab, stack: Stac
     (status,), (drift,), (sync,) = said.values()
     assert status.startswith("one  ready, pid ")
     assert drift == "one  as declared"
-    assert sync == "one  smollm2-135m was there, proven at its arrival"
+    assert sync == "one  smollm2-135m was there, proven"
 
 
 def test_the_server_is_stopped_started_and_restarted(fab: Fab, stack: Stack, box: lab.Box) -> None:
@@ -60,9 +60,12 @@ def test_weights_are_read_again_on_both_sides(fab: Fab, stack: Stack, box: lab.B
     )
     assert fab("node.drift", stack=stack).must().lines == ["one  as declared"]
     found = fab("weights.verify", "--nodes-only", stack=stack).must(1)
-    assert "expected sha256 b179c952" in found.out
-    assert fab("weights.sync", stack=stack).must().lines == ["one  smollm2-135m synced"]
-    # The server has the old file open.
+    assert "found other bytes at 4194304 to 8388608" in found.out
+    assert "sync smollm2-135m" in fab("node.drift", stack=stack).must(1).out
+    assert "FAIL  verified  1 pieces of smollm2-135m" in fab("node.doctor", stack=stack).must(1).out
+    # One piece, of 98 MB.
+    assert "one  smollm2-135m synced: 4 MB" in fab("weights.sync", stack=stack).must().out
+    # The server has read the damaged piece.
     assert "restart llama-server" in fab("node.drift", stack=stack).must(1).out
     stack.up().must()
     assert fab("node.drift", stack=stack).must().lines == ["one  as declared"]
@@ -81,10 +84,12 @@ def test_the_doctor_finds_nothing_on_a_node_that_is_well(fab: Fab, stack: Stack)
     said = fab("node.doctor", stack=stack).must()
     checks = {line.split()[1]: line.split()[0] for line in said.lines[1:]}
     assert set(checks.values()) <= {"ok", "warn"}
-    assert {"ssh", "root", "system", "forward", "engine", "weights", "port"} <= set(checks)
+    expected = "ssh root system forward engine weights port verified"
+    assert set(expected.split()) <= set(checks)
     assert "\x1b" not in said.out
 
 
+VERIFIED = "$(echo /var/lib/freehold/weights/*/.freehold-verified)"
 WRONG = {
     "a drop-in beside the unit": (
         f"mkdir {UNIT_PATH}.d; printf '[Service]\\nNice=5\\n' >{UNIT_PATH}.d/own.conf; "
@@ -99,6 +104,18 @@ WRONG = {
         f"systemctl stop squatter.socket; systemctl reset-failed; systemctl start {UNIT}",
         1,
         "found systemd (pid 1) listening",
+    ),
+    "weights that were not read for too long": (
+        f'sed -i.old \'s/"began_s": [0-9]*/"began_s": 1000000000/\' {VERIFIED}',
+        f"mv {VERIFIED}.old {VERIFIED}",
+        1,
+        "days ago, expected within 35 days: the server will not start",
+    ),
+    "a piece that the timer found bad": (
+        f"echo '0 3 m.gguf' >$(dirname {VERIFIED})/.freehold-damage",
+        f"rm $(dirname {VERIFIED})/.freehold-damage",
+        1,
+        "1 pieces of smollm2-135m are not what they were",
     ),
     "a full disk": (
         "mkdir /var/lib/away; mv /var/lib/freehold/weights /var/lib/away; "

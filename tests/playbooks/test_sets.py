@@ -8,12 +8,13 @@ import pytest
 
 from demo.parts import ENGINE, WEIGHTS
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.playbooks.conftest import Fab
 
 TASKS = [
     "weights.put", "weights.list", "weights.sync", "weights.verify",
-    "engine.put", "engine.list", "engine.help",
+    "weights.remove", "weights.gc", "weights.bucket",
+    "engine.put", "engine.list", "engine.help", "engine.remove",
     "service.status", "service.start", "service.stop", "service.restart", "service.logs",
     "service.ask", "node.facts", "node.doctor", "node.drift",
     "lab.up", "lab.down", "lab.list", "lab.shell",
@@ -21,7 +22,7 @@ TASKS = [
 
 
 @pytest.fixture(scope="module")
-def model(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small real model, as a file."""
     path = tmp_path_factory.mktemp("model") / "small.gguf"
     path.write_bytes(b"".join(store.read(store.manifest(Kind.WEIGHTS, WEIGHTS).files[0])))
@@ -68,7 +69,7 @@ def test_what_is_no_whole_gguf_file_is_refused_and_not_named(
 
 
 def test_an_engine_is_put_with_its_help_and_a_folder_without_one_is_refused(
-    fab: Fab, store: FolderStore, tmp_path: Path
+    fab: Fab, store: Store, tmp_path: Path
 ) -> None:
     build, to = tmp_path / "build", ("--store", str(tmp_path / "store"))
     build.mkdir()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from demo.parts import ENGINE, WEIGHTS
 from freehold.catalog.models import quants
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from playbooks.size_docs import page
 from tests.engine.catalogued import write_catalogued
 from tests.engine.parts import assemble_with_cards
@@ -227,7 +227,7 @@ def test_a_files_own_header_is_sized_and_the_engine_agrees(
     assert "the engine's own account, asked before the load:" in asked.lines
 
 
-def test_the_stores_model_and_build_are_taken_by_their_names(fab: Fab, store: FolderStore) -> None:
+def test_the_stores_model_and_build_are_taken_by_their_names(fab: Fab, store: Store) -> None:
     named = ("--model", f"store:{WEIGHTS}", "--store", store.place, "--engine", ENGINE)
     said = fab("size", *named, "--on", "here", "--ask-engine", "--json").must().json()
     total = next(row for row in said["account"] if row["part"] == "total")

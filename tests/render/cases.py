@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from freehold.render.service import service_unit
+from freehold.render.paths import VERIFY_TIMER, VERIFY_UNIT
+from freehold.render.service import service_unit, verify_timer, verify_unit
 from freehold.sizing.planned import Planned
 from freehold.spec.flags import FlagValue
 from freehold.spec.model import Model, Server
@@ -17,8 +18,8 @@ WEIGHTS = Manifest(
     name="glm-5.2-iq2",
     entry="m-1-of-2.gguf",
     files=(
-        FileEntry("m-1-of-2.gguf", 5, "a" * 64),
-        FileEntry("m-2-of-2.gguf", 5, "b" * 64),
+        FileEntry("m-1-of-2.gguf", 5, "a" * 64, "a" * 64),
+        FileEntry("m-2-of-2.gguf", 5, "b" * 64, "b" * 64),
     ),
 )
 HELP = """\
@@ -33,7 +34,7 @@ ENGINE = Manifest(
     kind=Kind.ENGINE,
     name="llama.cpp-10434",
     entry="llama-server",
-    files=(FileEntry("llama-server", 7, "c" * 64, executable=True),),
+    files=(FileEntry("llama-server", 7, "c" * 64, "c" * 64, executable=True),),
     about={"arch": "x86_64"},
     engine_help=HELP,
 )
@@ -63,6 +64,14 @@ CASES: dict[str, Callable[[], str]] = {
     ),
 }
 
+OTHERS: dict[str, Callable[[], str]] = {
+    VERIFY_UNIT: lambda: verify_unit(WEIGHTS),
+    VERIFY_TIMER: verify_timer,
+}
+"""By their names on a node."""
+
 if __name__ == "__main__":
     for name, text in CASES.items():
         (GOLDENS / f"{name}.service").write_text(text())
+    for name, text in OTHERS.items():
+        (GOLDENS / name).write_text(text())

@@ -12,13 +12,13 @@ from freehold.render.engine_flags import engine_flags, flag_problems, known_flag
 from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import Kind, Manifest
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.render.cases import ENGINE as SMALL_ENGINE
 from tests.render.cases import MODEL, WEIGHTS
 
 
 @pytest.fixture(scope="module")
-def engine(store: FolderStore) -> Manifest:
+def engine(store: Store) -> Manifest:
     return store.manifest(Kind.ENGINE, ENGINE)
 
 

@@ -12,8 +12,9 @@ import pytest
 from freehold.hosts.command import Command
 from freehold.hosts.host import run_or_raise
 from freehold.hosts.ssh import SshHost
+from freehold.render.paths import VERIFY_UNIT
 from freehold.render.service import is_loopback
-from tests.render.cases import CASES, GOLDENS
+from tests.render.cases import CASES, GOLDENS, OTHERS
 
 EXPOSURE_MAX = 1.5
 
@@ -24,8 +25,13 @@ def test_a_unit_is_as_its_golden(name: str) -> None:
     assert CASES[name]() == (GOLDENS / f"{name}.service").read_text()
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_verifies_is_as_its_golden(name: str) -> None:
+    assert OTHERS[name]() == (GOLDENS / name).read_text()
+
+
 def test_every_golden_has_its_case() -> None:
-    assert {path.stem for path in GOLDENS.iterdir()} == set(CASES)
+    assert {path.name for path in GOLDENS.iterdir()} == {*(f"{c}.service" for c in CASES), *OTHERS}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
@@ -42,10 +48,22 @@ def test_systemd_finds_nothing_wrong_with_a_unit(name: str, tmp_path: Path) -> N
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_finds_nothing_wrong_with_what_verifies(tmp_path: Path) -> None:
+    for name, text in OTHERS.items():
+        (tmp_path / name).write_text(text())
+    argv = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / name) for name in OTHERS)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+SERVICES = {**CASES, VERIFY_UNIT: OTHERS[VERIFY_UNIT]}
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_unit_is_as_closed_as_is_claimed(name: str, ssh_host: SshHost) -> None:
-    analyze = "systemd-analyze security --offline=true --no-pager ./llama-server.service"
-    script = f"cd $(mktemp -d) && cat >llama-server.service <<'.'\n{CASES[name]()}.\n{analyze}"
+    analyze = "systemd-analyze security --offline=true --no-pager ./fh-test.service"
+    script = f"cd $(mktemp -d) && cat >fh-test.service <<'.'\n{SERVICES[name]()}.\n{analyze}"
     said = run_or_raise(ssh_host, Command(script, "a test"))
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
     assert exposure is not None

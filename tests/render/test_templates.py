@@ -12,10 +12,17 @@ import pytest
 from jinja2 import meta
 
 from freehold.render import paths
-from freehold.render.service import ServiceContext
+from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.templates import TEMPLATES, render
 
 SCRIPTS = sorted((TEMPLATES.parent / "freehold/apply").glob("*.sh"))
+
+
+CONTEXTS = {
+    paths.UNIT_PATH: ServiceContext,
+    paths.VERIFY_UNIT_PATH: VerifyContext,
+    paths.VERIFY_TIMER_PATH: NoContext,
+}
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,14 @@ def test_a_name_that_the_context_lacks_raises() -> None:
 def test_every_template_lies_where_its_file_lies_on_a_box() -> None:
     files = [path for path in TEMPLATES.rglob("*") if path.is_file()]
     targets = {f"/{path.relative_to(TEMPLATES)}" for path in files}
-    assert targets == {f"{paths.UNIT_PATH}.j2"}
+    assert targets == {f"{path}.j2" for path in CONTEXTS}
 
 
-def test_a_template_uses_all_of_its_context_and_nothing_else() -> None:
-    source = (TEMPLATES / f"{paths.UNIT_PATH.lstrip('/')}.j2").read_text()
+@pytest.mark.parametrize("path", CONTEXTS)
+def test_a_template_uses_all_of_its_context_and_nothing_else(path: str) -> None:
+    source = (TEMPLATES / f"{path.lstrip('/')}.j2").read_text()
     used = meta.find_undeclared_variables(jinja2.Environment().parse(source))  # noqa: S701
-    assert used == {field.name for field in fields(ServiceContext)}
+    assert used == {field.name for field in fields(CONTEXTS[path])}
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from demo.parts import ENGINE, WEIGHTS
 from freehold.service.client import Client
 from freehold.weights.manifest import Kind, Manifest
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.deadline import in_time
 
 KEY = "a-key-of-the-tests-0123456789"
@@ -24,7 +24,7 @@ def client_of(path: Path) -> Client:
 
 
 @contextlib.contextmanager
-def serving(store: FolderStore, folder: Path, *flags: str) -> Iterator[Client]:
+def serving(store: Store, folder: Path, *flags: str) -> Iterator[Client]:
     """A ready server, ended with the block."""
     engine = _placed(store, store.manifest(Kind.ENGINE, ENGINE), folder / "engine")
     model = _placed(store, store.manifest(Kind.WEIGHTS, WEIGHTS), folder / "weights")
@@ -44,7 +44,7 @@ def serving(store: FolderStore, folder: Path, *flags: str) -> Iterator[Client]:
         process.wait()
 
 
-def _placed(store: FolderStore, manifest: Manifest, folder: Path) -> Path:
+def _placed(store: Store, manifest: Manifest, folder: Path) -> Path:
     """The path of the set's entry, with all of its files beside it."""
     for file in manifest.files:
         path = folder / file.path

@@ -14,13 +14,13 @@ from freehold.sizing.planned import Planned
 from freehold.spec.model import Model, Node, Server
 from freehold.weights.chosen import Chosen
 from freehold.weights.manifest import Kind, Manifest
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 PORT = 8099
 KEY = "a-key-of-the-tests-0123456789"
 
 
-def wanted(host: Host, store: FolderStore, weights: Manifest | None = None) -> Sequence[Item]:
+def wanted(host: Host, store: Store, weights: Manifest | None = None) -> Sequence[Item]:
     """The items of a node; the last is its unit."""
     engine = store.manifest(Kind.ENGINE, ENGINE)
     chosen = Chosen(engine, weights or store.manifest(Kind.WEIGHTS, WEIGHTS))

@@ -16,7 +16,7 @@ from freehold.hosts.host import HostError
 from freehold.service.client import Client
 from freehold.service.measure import measure, prompt_of
 from freehold.sizing.measurement import Subject
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.service.local_server import KEY, client_of, serving
 
 SUBJECT = Subject("a box", "a build", "weights", "flags")
@@ -24,7 +24,7 @@ CONTEXT_TOKENS = 1024
 
 
 @pytest.fixture(scope="module")
-def real(store: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def real(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The real engine with the small real model."""
     folder = tmp_path_factory.mktemp("real")
     with serving(store, folder, "--ctx-size", str(CONTEXT_TOKENS)) as client:

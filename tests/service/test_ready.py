@@ -19,8 +19,9 @@ from freehold.render.paths import UNIT
 from freehold.service.client import connect
 from freehold.service.ready import journal, wait_ready
 from freehold.service.state import state_of
+from freehold.weights.open import open_store
 from freehold.weights.put import put_weights
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.gguf.files import write_model
 from tests.service.node import KEY, PORT, wanted
 
@@ -30,7 +31,7 @@ def out(host: SshHost, script: str) -> str:
 
 
 def test_a_model_that_the_engine_does_not_know_fails_with_the_servers_own_words(
-    ssh_host: SshHost, tmp_path: Path, store: FolderStore
+    ssh_host: SshHost, tmp_path: Path, store: Store
 ) -> None:
     own = _with_blobs_of(store, tmp_path / "own")
     model = write_model(tmp_path / "m.gguf", "nonsense")
@@ -50,13 +51,13 @@ def test_a_model_that_the_engine_does_not_know_fails_with_the_servers_own_words(
     assert "fab -H node-1 service.logs" in str(caught.value)
 
 
-def _with_blobs_of(store: FolderStore, folder: Path) -> FolderStore:
+def _with_blobs_of(store: Store, folder: Path) -> Store:
     """A store of the test's own, with the session's files in it."""
-    for blob in Path(store.place).glob("blobs/*/*"):
+    for blob in [*Path(store.place).glob("blobs/*/*"), *Path(store.place).glob("layers/*/*")]:
         own = folder / blob.relative_to(store.place)
         own.parent.mkdir(parents=True, exist_ok=True)
         own.hardlink_to(blob)
-    return FolderStore(folder)
+    return open_store(folder)
 
 
 SLOW = """\

@@ -15,7 +15,7 @@ from freehold.render.paths import KEY_PATH, UNIT
 from freehold.service.client import Client, connect, read_key
 from freehold.service.ready import wait_ready
 from freehold.service.state import READY, state_of
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.service.node import KEY, PORT, wanted
 
 TREE = """
@@ -33,7 +33,7 @@ def state(host: SshHost, items: Sequence[Item]) -> str:
 
 
 @pytest.fixture(scope="module")
-def items(ssh_host: SshHost, store: FolderStore) -> Iterator[Sequence[Item]]:
+def items(ssh_host: SshHost, store: Store) -> Iterator[Sequence[Item]]:
     """All that a node is, on the box and ready; the box is as it was found afterwards."""
     before = out(ssh_host, TREE)
     items = wanted(ssh_host, store)
@@ -54,7 +54,7 @@ def client(ssh_host: SshHost, items: Sequence[Item]) -> Iterator[Client]:
 
 
 def test_a_node_that_is_ready_is_converged(
-    ssh_host: SshHost, store: FolderStore, items: Sequence[Item]
+    ssh_host: SshHost, store: Store, items: Sequence[Item]
 ) -> None:
     assert state(ssh_host, items) == READY
     assert converge(ssh_host, items, store) == ()
@@ -105,7 +105,7 @@ def test_it_runs_as_a_user_of_its_own_without_any_privilege(
 
 
 def test_one_that_was_stopped_says_so_and_is_started_again(
-    ssh_host: SshHost, store: FolderStore, items: Sequence[Item]
+    ssh_host: SshHost, store: Store, items: Sequence[Item]
 ) -> None:
     out(ssh_host, f"systemctl stop {UNIT}")
     assert state(ssh_host, items) == "inactive"

@@ -15,7 +15,7 @@ from freehold.render.engine_flags import known_flags
 from freehold.service.client import Client
 from freehold.sizing.thinking import presets_of, request_body, thinking_flags
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 from tests.service.local_server import KEY, serving
 
 TEMPLATE = (
@@ -37,7 +37,7 @@ def rendered(client: Client, body: Mapping[str, Any]) -> str:
 
 @pytest.mark.parametrize("default", PRESETS)
 def test_a_preset_is_the_servers_default_and_a_request_has_another(
-    store: FolderStore, tmp_path: Path, default: str
+    store: Store, tmp_path: Path, default: str
 ) -> None:
     (tmp_path / "template").write_text(TEMPLATE)
     known = known_flags(store.manifest(Kind.ENGINE, ENGINE).engine_help or "")

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.setup.machine import Machine
 
 BUILT = ["go build pulumi-language-python v3.50.0", "go build pulumi v3.259.0"]
+SERVER = "go build versitygw v1.8.0"
 
 
 def snapshot(*folders: Path) -> dict[Path, int]:
@@ -177,7 +178,18 @@ def test_lab_tools_that_are_there_are_not_installed(machine: Machine) -> None:
     for tool in ("systemd-nspawn", "mmdebstrap", "ip", "ssh", "shellcheck"):
         machine.install(tool, "exit 1")
     machine.run(machine.clone("checkout") / "bin/setup", "--lab")
-    assert machine.asked()[-1] == BUILT[-1]
+    assert machine.asked()[-2:] == [BUILT[-1], SERVER]
+
+
+def test_the_tests_s3_server_is_built_once_and_not_for_the_demo(machine: Machine) -> None:
+    checkout = machine.clone("checkout")
+    machine.run(checkout / "bin/setup", "--need-lab")
+    assert SERVER not in machine.asked()
+    for _ in range(2):
+        assert machine.run(checkout / "bin/setup", "--lab").returncode == 0
+    assert machine.asked().count(SERVER) == 1
+    done = machine.run(checkout / "bin/setup", "--check")
+    assert "ok       S3 server" in done.stdout
 
 
 def test_a_machine_that_is_not_linux_is_told_what_still_works(machine: Machine) -> None:

@@ -10,7 +10,7 @@ from demo.parts import ENGINE
 from freehold.spec.flags import PLACING, REFUSED, THINKING
 from freehold.spec.schema import keys
 from freehold.weights.manifest import Kind
-from freehold.weights.store import FolderStore
+from freehold.weights.store import Store
 
 _HEAD = re.compile(r"-[^\s,]+(, +-[^\s,]+)*")
 LATER = {"--log-jsonl"}  # of builds after the pinned one
@@ -18,7 +18,7 @@ KEYS = {f"freehold:{'.'.join(path)}" for path, _ in keys()}
 
 
 @pytest.fixture(scope="module")
-def spellings(store: FolderStore) -> list[set[str]]:
+def spellings(store: Store) -> list[set[str]]:
     """The spellings of each flag of the real engine, by the left column of its --help."""
     text = store.manifest(Kind.ENGINE, ENGINE).engine_help or ""
     heads = [head[0] for line in text.splitlines() if (head := re.match(_HEAD, line))]

@@ -78,7 +78,7 @@ def test_the_table_of_keys_has_a_row_for_each_key() -> None:
     head, rule, *rows = keys_table().splitlines()
     assert (head, rule) == ("| key | default | meaning |", "|---|---|---|")
     assert len(rows) == len(KEYS)
-    assert "| `freehold:store` | required | Folder with" in rows[0]
+    assert "| `freehold:store` | required | Where your weights" in rows[0]
     assert any(row.startswith("| `freehold:server.port` | 8080 | TCP port") for row in rows)
     assert any(row.startswith("| `freehold:nodes[].ssh` | the node's name |") for row in rows)
     assert all(row.count(" | ") == 2 for row in rows)
