@@ -63,11 +63,12 @@ def _name(staging: Staging) -> None:
         sync_folder(Path(root))
     write_proof(folder, lines)
     staging.close()
-    (folder / JOURNAL).unlink()
     final = Path(order.folder)
     shutil.rmtree(final, ignore_errors=True)  # its good files are linked here already
     folder.replace(final)
     sync_folder(final.parent)
+    # Last: where the power fails before, the journal saves the next sync from moving all again.
+    (final / JOURNAL).unlink()
 
 
 def _sync_file(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -52,10 +53,8 @@ class Order:
                 raise OrderError(f"{file.path}: expected hashes in hex")
             if type(file.size_bytes) is not int or file.size_bytes < 0:
                 raise OrderError(f"{file.path}: expected a size, got {file.size_bytes!r}")
-        paths = {file.path for file in self.files}
-        inside = [path for path in paths if _parents(path) & paths]
-        if len(paths) < len(self.files) or inside:
-            raise OrderError("files: expected each path once, and none inside another")
+        if clashes := clashing([file.path for file in self.files]):
+            raise OrderError(f"files: expected each path once, none inside another: {clashes[0]!r}")
         if len(self.layers) != HASH_BYTES * self._firsts[-1]:
             raise OrderError(
                 f"layers: expected {self._firsts[-1]} hashes, got {len(self.layers)} B"
@@ -145,6 +144,13 @@ class Order:
         """What `to_bytes` made, as one."""
         head, _newline, layers = data.partition(b"\n")
         return cls.of(head, layers)
+
+
+def clashing(paths: Sequence[str]) -> list[str]:
+    """Those of `paths` that come twice, and those that lie inside another, which is a file."""
+    known = set(paths)
+    twice = [path for path in known if len(paths) > len(known) and paths.count(path) > 1]
+    return sorted([*twice, *(path for path in known if _parents(path) & known)])
 
 
 def _parents(path: str) -> set[str]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from freehold.agent.merkle import piece_bytes_of
+from freehold.agent.order import clashing
 from freehold.agent.program import PROGRAM
 
 _PATH = re.compile(r"[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*", re.ASCII)
@@ -90,6 +91,8 @@ class Manifest:
 
     def __post_init__(self) -> None:
         _require("name", self.name, _NAME)
+        if clashes := clashing([file.path for file in self.files]):
+            raise ValueError(f"files: expected each path once, none inside another: {clashes[0]!r}")
         if self.entry not in {file.path for file in self.files}:
             raise ValueError(f"entry: expected one of the files, got {self.entry!r}")
 
