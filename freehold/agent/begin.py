@@ -11,6 +11,7 @@ from pathlib import Path
 from freehold.agent.check import bad_pieces
 from freehold.agent.marks import Pieces, read_damage
 from freehold.agent.order import Order, OrderedFile
+from freehold.agent.program import PROGRAM
 from freehold.agent.proof import PROOF, proven
 from freehold.agent.staging import JOURNAL, ORDER, Staging, staging_of
 
@@ -59,6 +60,19 @@ def begin(order: Order, on_bytes: Callable[[int], None]) -> Staging:
             if (index, piece) not in bad:
                 staging.note(index, piece)
     return staging
+
+
+def is_here(order: Order) -> bool:
+    """Whether the whole set lies in its folder, proven: another sync was faster."""
+    folder = Path(order.folder)
+    try:
+        is_same = (folder / ORDER).read_bytes() == order.to_bytes()
+    except OSError:
+        return False
+    if not is_same or read_damage(folder) or not (folder / PROGRAM).exists():
+        return False
+    held = proven(folder)
+    return all(held.get(file.path) == file.sha256 for file in order.files)
 
 
 def _sweep(folder: Path, order: Order) -> None:

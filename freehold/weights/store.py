@@ -135,10 +135,16 @@ class Store:
         except OSError as error:
             raise StoreError.of(str(source), f"adding {path}: {error.strerror}") from None
         entry = FileEntry(path, hashes.size_bytes, hashes.sha256, hashes.root, executable)
-        self._put_layer(entry, hashes)
-        self.objects.put_file(
-            blob_name(entry.sha256), source, entry.sha256, halved, is_mine=is_mine
-        )
+        try:
+            self._put_layer(entry, hashes)
+            self.objects.put_file(
+                blob_name(entry.sha256), source, entry.sha256, halved, is_mine=is_mine
+            )
+        except StoreError as error:
+            raise StoreError(
+                Problem(each.place, f"adding {path}: {each.message}", each.hint)
+                for each in error.problems
+            ) from None
         on_bytes(entry.size_bytes - heard)
         return entry
 

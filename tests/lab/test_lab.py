@@ -87,8 +87,9 @@ def test_a_box_runs_systemd_and_nothing_failed_in_it(two: lab.Lab) -> None:
     assert state == "running"
 
 
-def test_a_box_has_no_python_and_no_curl(two: lab.Lab) -> None:
-    assert in_box(two.boxes[0], "command -v python3 curl wget").stdout == ""
+def test_a_box_has_python_alone_and_nothing_to_download_with(two: lab.Lab) -> None:
+    found = in_box(two.boxes[0], "command -v python3 pip3 curl wget").stdout
+    assert found.split() == ["/usr/bin/python3"]
 
 
 def test_admin_may_do_all_and_guest_nothing_by_sudo(two: lab.Lab) -> None:

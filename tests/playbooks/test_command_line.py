@@ -163,7 +163,9 @@ def test_a_store_that_takes_no_more_says_so_and_keeps_nothing(tmp_path: Path) ->
         ["bash", "-c", limited], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"{store}: adding m.gguf: File too large"
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"{store}: adding m.gguf: ")
+    assert last.endswith(": File too large")
     assert list(store.rglob("*")) == [store / "blobs"]
 
 
@@ -205,7 +207,7 @@ def test_ctrl_c_ends_a_sync_on_all_nodes_and_leaves_nothing_behind(
     with syncing(stack, lab_boxes.boxes) as running:
         ssh = [argv for argv in started_by(stack.name).values() if argv[0].startswith("ssh")]
         folders = set(re.findall(r"/tmp/fh-[\w-]+", str(ssh)))
-        assert len(folders) == 2
+        assert len(folders) >= 2  # a connection a box, and those of a fan-out
         os.killpg(running.pid, signal.SIGINT)
         said, _ = running.communicate(timeout=10)
     assert running.returncode == 130
@@ -213,9 +215,8 @@ def test_ctrl_c_ends_a_sync_on_all_nodes_and_leaves_nothing_behind(
     assert "Traceback" not in said
     assert in_time(lambda: not started_by(stack.name)), started_by(stack.name)
     assert [folder for folder in folders if Path(folder).exists()] == []
-    assert fab("weights.sync", stack=stack).must().lines == [
-        "west  smollm2-135m synced",
-        "east  smollm2-135m synced",
-    ]
+    west, east = fab("weights.sync", stack=stack).must().lines
+    assert west.startswith("west  smollm2-135m synced: ")
+    assert east.startswith("east  smollm2-135m synced: ")
     for box in lab_boxes.boxes:
-        on(box, f"rm -r {WEIGHTS}; rmdir /var/lib/freehold")
+        on(box, "rm -r /var/lib/freehold")
