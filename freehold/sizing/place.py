@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from freehold.sizing.compute import device_overhead_bytes
 from freehold.sizing.ground import Experts, Ground, Placement, expert_bytes_of
@@ -22,7 +23,28 @@ def place(
     mode: Mode,
 ) -> Placement:  # fmt: skip
     """The best placement in `mode`; look at `fits`. `devices` are those that may be used."""
-    ground = Ground(model, hardware, tuple(devices), run, wishes, entries(model, run))
+
+    def ground_of(run: Run) -> Ground:
+        return Ground(model, hardware, tuple(devices), run, wishes, entries(model, run))
+
+    ground = ground_of(run)
+    found = _placed(ground, mode)
+    # Blocks are packed greedily: with more room they may come to lie worse, or on more devices,
+    # which take more to work together. What would hold a larger context holds this one.
+    larger, packed = run, found
+    while not found.fits and mode is not Mode.HOST and _is_enough(packed):
+        larger = replace(larger, context_tokens=2 * larger.context_tokens)
+        packed = _placed(ground_of(larger), mode)
+        found = ground.placement(mode, packed.counts, packed.in_ram) if packed.fits else found
+    return found
+
+
+def _is_enough(placement: Placement) -> bool:
+    """Whether there is room for all of it, if not where it lies."""
+    return sum(use.left_bytes for use in placement.uses) >= 0
+
+
+def _placed(ground: Ground, mode: Mode) -> Placement:
     match mode:
         case Mode.DEVICES:
             return _whole(ground, len(ground.entries), frozenset())
@@ -30,7 +52,7 @@ def place(
             return _with_experts_in_ram(ground)
         case Mode.BLOCKS_IN_RAM:
             return _with_blocks_in_ram(ground)
-    return ground.placement(Mode.HOST, (0,) * len(devices), frozenset())
+    return ground.placement(Mode.HOST, (0,) * len(ground.devices), frozenset())
 
 
 def exceeds(model: ModelShape, devices: Sequence[Device], run: Run, wishes: Wishes) -> bool:
