@@ -25,6 +25,7 @@ ROOMS = (
     "apply",
     "account",
     "service",
+    "rent",
     "infra",
 )
 """Each may import itself and those before it."""

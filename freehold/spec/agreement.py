@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.spec.document import Document, show
+from freehold.spec.document import Document, Mark, show
 from freehold.spec.flags import PLACING, THINKING
-from freehold.spec.schema import Location, path_of
+from freehold.spec.model import Spec
+from freehold.spec.schema import NAMESPACE, Location, path_of
 from freehold.spec.server import Server
 
 
@@ -36,6 +37,7 @@ class _Written:
 
 def report_disagreements(values: Mapping[str, Any], document: Document) -> None:
     """Add a problem for each; a value of the wrong type is a problem of its own."""
+    _report_nodes(values, document)
     _report_duplicate_nodes(values.get("nodes"), document)
     thinking = _mapping(values.get("model")).get("thinking")
     for server in _servers(values):
@@ -46,11 +48,20 @@ def report_disagreements(values: Mapping[str, Any], document: Document) -> None:
             _report_thinking_flags(server, document)
 
 
+def report_no_nodes(values: Mapping[str, Any], document: Document, top: Mark) -> None:
+    """Add a problem where nothing serves the model; `top` is where `config:` stands."""
+    if "nodes" not in values and "rented" not in values:
+        described = Spec.model_fields["nodes"].description
+        document.report(top, f'missing key "{NAMESPACE}:nodes"', f"nodes: {described}")
+
+
 def _servers(values: Mapping[str, Any]) -> Iterator[_Written]:
     base = _mapping(values.get("server"))
     yield _Written(("server",), base, {})
     for index, node in enumerate(_entries(values.get("nodes"))):
         yield _Written(("nodes", index, "server"), _mapping(_mapping(node).get("server")), base)
+    rented = _mapping(_mapping(values.get("rented")).get("server"))
+    yield _Written(("rented", "server"), rented, base)
 
 
 def _report_batches(server: _Written, document: Document) -> None:
@@ -109,6 +120,33 @@ def _report_flag(server: _Written, flag: str, reason: str, hint: str, document: 
     flags = (*server.at, "flags")
     message = f"{path_of(flags)}: {flag} is refused: {reason}"
     document.report(document.keys[(*flags, flag)], message, hint)
+
+
+def _report_nodes(values: Mapping[str, Any], document: Document) -> None:
+    """Boxes that are owned, or one that is rented."""
+    nodes, rented = values.get("nodes"), values.get("rented")
+    if rented is not None and nodes is not None:
+        message = f"{path_of(('rented',))}: expected nodes or rented, got both"
+        document.report(document.keys[("rented",)], message, "a stack for each")
+    if nodes == ():
+        message = f"{path_of(('nodes',))}: expected at least one node, got an empty list"
+        document.report(document.values[("nodes",)], message)
+    rented = _mapping(rented)
+    zones, regions = _entries(rented.get("zones")), _entries(rented.get("regions"))
+    for index, zone in enumerate(zones):
+        if isinstance(zone, str) and not any(zone[:-1] == region for region in regions):
+            at = ("rented", "zones", index)
+            message = f"{path_of(at)}: expected a zone of the regions, got {show(zone)}"
+            document.report(document.values[at], message)
+    blocks = "capacity-block" in _entries(rented.get("markets"))
+    if blocks and "reservation" not in rented:
+        of = ("rented", "markets")
+        message = f"{path_of(of)}: expected reservation beside capacity-block, found none"
+        document.report(document.values[of], message, "fab rent.quote lists blocks on offer")
+    if not blocks and rented.get("reservation") is not None:
+        of = ("rented", "reservation")
+        message = f"{path_of(of)}: expected the market capacity-block too"
+        document.report(document.values[of], message, "markets: [capacity-block]")
 
 
 def _report_duplicate_nodes(nodes: Any, document: Document) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from freehold.spec.agreement import report_disagreements
+from freehold.spec.agreement import report_disagreements, report_no_nodes
 from freehold.spec.document import Document, Mark
 from freehold.spec.model import Spec
 from freehold.spec.nearest import nearest
@@ -41,8 +41,10 @@ def load(path: Path, *, root: Path, secrets: Mapping[str, str] | None = None) ->
     except ValidationError as error:
         for found in error.errors(include_url=False):
             report(found, document, top)
+        report_no_nodes(values, document, top)
         document.raise_problems()
         raise
+    report_no_nodes(values, document, top)
     document.raise_problems()
     return spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from freehold.spec.choices import ThinkingWord, WipeWord
 from freehold.spec.economy import Policy, Prices
@@ -18,6 +18,7 @@ from freehold.spec.kinds import (
     TopLevelInteger,
     expected,
 )
+from freehold.spec.rented import Rented
 from freehold.spec.secret import Secret
 from freehold.spec.server import Server
 from freehold.spec.transfer import RateLimit, Transfer
@@ -30,6 +31,7 @@ __all__ = [
     "Policy",
     "Prices",
     "RateLimit",
+    "Rented",
     "Server",
     "Spec",
     "Ssh",
@@ -146,17 +148,32 @@ class Spec(Typed):
     parallel_nodes: TopLevelInteger = Field(
         4, ge=1, le=1024, description="Nodes that are changed at the same time."
     )
-    nodes: tuple[Node, ...] = Field(description="The boxes that serve the model.")
+    rented: Rented | None = Field(
+        None,
+        description="What is rented to serve the model, in place of boxes that you own.",
+        json_schema_extra=in_words("nothing is rented"),
+    )
+    nodes: tuple[Node, ...] = Field(
+        (),
+        description="The boxes that serve the model, unless one is rented.",
+        json_schema_extra=in_words("required, or rented"),
+    )
 
     @field_validator("nodes", mode="after")
     @classmethod
     def _complete_servers(cls, nodes: tuple[Node, ...], info: ValidationInfo) -> tuple[Node, ...]:
-        if not nodes:
-            raise expected("at least one node")
         base = info.data.get("server", Server())
         return tuple(
             node.model_copy(update={"server": base.overridden_by(node.server)}) for node in nodes
         )
+
+    @model_validator(mode="after")
+    def _rented_node(self) -> Spec:
+        """A rented instance is a node like any other, once it is there."""
+        if self.rented is None or self.nodes:
+            return self
+        node = Node(name=self.rented.name, server=self.server.overridden_by(self.rented.server))
+        return self.model_copy(update={"nodes": (node,)})
 
     @field_validator("api_key", mode="after")
     @classmethod

@@ -21,6 +21,11 @@ def switched_on() -> str:
     return re.sub(r"^( *)#(?=\S|  secure:)", r"\1", REFERENCE.read_text(), flags=re.MULTILINE)
 
 
+def without(key: str, text: str) -> str:
+    """The reference without one of its top-level keys."""
+    return re.sub(rf"^  freehold:{key}:\n(?:    .*\n|\n)*", "", text, flags=re.MULTILINE)
+
+
 def written() -> dict[tuple[str, ...], str]:
     """Each key of the reference with the comment above it."""
     found: dict[tuple[str, ...], str] = {}
@@ -51,7 +56,7 @@ def test_the_reference_loads_as_it_is() -> None:
 
 def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path) -> None:
     copy = tmp_path / "Pulumi.copy.yaml"
-    copy.write_text(switched_on())
+    copy.write_text(without("rented", switched_on()))
     spec = load(copy, root=tmp_path)
     assert (spec.server.threads, spec.ssh.config) == (4, tmp_path / "ssh_config")
     assert (spec.model.thinking, spec.server.devices) == ("high", ("CUDA0", "CUDA1"))
@@ -60,9 +65,20 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path) -> None:
     assert isinstance(spec.api_key, Secret)
 
 
+def test_the_reference_loads_with_what_is_rented_in_place_of_nodes(tmp_path: Path) -> None:
+    copy = tmp_path / "Pulumi.copy.yaml"
+    copy.write_text(without("nodes", switched_on()))
+    spec = load(copy, root=tmp_path)
+    assert spec.rented is not None
+    assert (spec.rented.budget_usd, spec.rented.open_to) == (300, ("198.51.100.7/32",))
+    (node,) = spec.nodes
+    assert (node.name, node.server.context_tokens, node.server.threads) == ("h100s", 32768, 4)
+
+
 def test_the_reference_has_every_key_and_no_other() -> None:
-    of_a_node = ("nodes", "server")  # the keys of a server are explained where they come first
-    own = {path for path in written() if path[:2] != of_a_node or path == of_a_node}
+    # The keys of a server are explained where they come first.
+    of_a_node = [("nodes", "server"), ("rented", "server")]
+    own = {path for path in written() if path[:2] not in of_a_node or path in of_a_node}
     assert own - {("api_key", "secure")} == set(KEYS)
 
 
