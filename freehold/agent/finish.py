@@ -8,36 +8,33 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from freehold.agent.check import all_runs, bad_pieces
+from freehold.agent.check import bad_pieces
 from freehold.agent.marks import Verification, write_verified
 from freehold.agent.program import PROGRAM, program_bytes
 from freehold.agent.proof import proof_line, sync_folder, write_proof
-from freehold.agent.staging import JOURNAL, Staging
+from freehold.agent.staging import JOURNAL, READ_BACK, Staging
 
 
 def finish(staging: Staging, on_bytes: Callable[[int], None]) -> bool:
     """Whether the set now lies under its final name; else `missing` says what is to come again.
 
-    Every byte is on the disk and was read back before it has its name. `on_bytes` hears of what
-    is read.
+    Every byte is on the disk and was read back from it by this sync before it has its name: as it
+    landed, or now. `on_bytes` hears of what is read now.
     """
     order = staging.order
     staging.refresh()
-    own = [index for index in range(len(order.files)) if order.twin(index) == index]
     if any(True for _ in staging.missing()):
         return False
-    for index in own:
-        _sync_file(staging.path(index))
-    began_s = time.time()
-    bad = bad_pieces(
-        staging.folder, order, (run for run in all_runs(order) if run[0] in own), on_bytes
-    )
+    for index in range(len(order.files)):
+        if order.twin(index) == index:
+            _sync_file(staging.path(index))
+    bad = bad_pieces(staging.folder, order, staging.unread(), on_bytes, from_disk=True)
     for file, piece in bad:
         staging.forget(file, piece)
     if bad:
         staging.rewrite()
         return False
-    write_verified(staging.folder, Verification(began_s, time.time(), order.size_bytes))
+    write_verified(staging.folder, Verification(staging.began_s, time.time(), order.size_bytes))
     _name(staging)
     return True
 
@@ -67,6 +64,7 @@ def _name(staging: Staging) -> None:
     shutil.rmtree(final, ignore_errors=True)  # its good files are linked here already
     folder.replace(final)
     sync_folder(final.parent)
+    (final / READ_BACK).unlink()
     # Last: where the power fails before, the journal saves the next sync from moving all again.
     (final / JOURNAL).unlink()
 

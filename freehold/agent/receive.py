@@ -24,7 +24,7 @@ def receive() -> None:
         return
     staging = begin(order, _say_read)
     say(json.dumps({"missing": list(staging.missing())}))
-    landing = Landing(staging)
+    landing = Landing(staging, is_direct=True)
 
     def end() -> None:
         if finish(staging, _say_read):
@@ -37,7 +37,7 @@ def receive() -> None:
 
 def land(folder: str) -> None:
     """Frames on stdin for a sync that another process began."""
-    landing = Landing.open(folder)
+    landing = Landing.open(folder, is_direct=True)
     read_frames(stdin(), landing.order.piece_bytes, _lander(landing), lambda: None)
 
 
