@@ -20,7 +20,7 @@ demo-down: ## Remove everything that the demo made
 test: ## Set-up, lint and all the tests
 	@bin/setup --lab
 	@bin/lint
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: ## Style, types and shell scripts
 	@bin/setup

@@ -10,7 +10,7 @@ from typing import Literal
 
 from freehold.errors import FreeholdError
 from freehold.lab import seed, ssh
-from freehold.lab.process import Process
+from freehold.lab.process import Process, is_free
 from freehold.lab.root import SCRIPTS, as_root, run, run_as_root
 
 Init = Literal["systemd", "sshd"]
@@ -42,7 +42,7 @@ class Box:
         return f"vb-{self.machine}"
 
     def is_running(self) -> bool:
-        process = Process.read(self.folder / "pid")
+        process = self._process()
         return process is not None and process.is_alive()
 
     def ssh_argv(self, *command: str, user: str | None = None) -> list[str]:
@@ -51,12 +51,15 @@ class Box:
 
     def start(self, *, timeout_s: float = 60) -> None:
         """Start the box if it is off, and wait until it answers SSH; it outlives this process."""
+        before = self._process()
         if not self.is_running():
-            (self.folder / "pid").unlink(missing_ok=True)
             settings = (self.rootfs, self.machine, self.bridge, self.name, self.init, self.address)
             script = as_root("setsid", "--fork", "sh", SCRIPTS / "box.sh", self.folder, *settings)
             run(self.name, script)
-            if not _wait_until((self.folder / "pid").exists, timeout_s=10):
+            # A killed `up` may have begun to start it too: one of the two writes its pid down.
+            if not _wait_until(
+                lambda: self.is_running() or self._process() not in (None, before), timeout_s=10
+            ):
                 raise self._error("did not start")
         self.wait_until_it_answers(timeout_s=timeout_s)
 
@@ -84,12 +87,15 @@ class Box:
         self.cut_power()
 
     def cut_power(self) -> None:
-        """Stop the box at once: nothing in it gets to finish."""
-        process = Process.read(self.folder / "pid")
-        if process:
-            process.kill()
-            if not _wait_until(lambda: not process.is_alive(), timeout_s=10):
-                raise self._error(f"process {process.pid} is still there 10 s after SIGKILL")
+        """Stop the box at once, or its start: nothing in it gets to finish."""
+
+        def is_off() -> bool:
+            if process := self._process():
+                process.kill()
+            return is_free(self.folder / "lock")
+
+        if not _wait_until(is_off, timeout_s=10):
+            raise self._error("its processes are still there 10 s after SIGKILL")
 
     def unplug(self) -> None:
         """Pull the network cable: the box runs on, and nothing reaches it."""
@@ -110,6 +116,9 @@ class Box:
     def restore_host_key(self) -> None:
         """Give the box back the host key that the lab's known_hosts pins."""
         self._install_host_key(self.folder / "seed" / seed.HOST_KEY)
+
+    def _process(self) -> Process | None:
+        return Process.read(self.folder / "pid")
 
     def _install_host_key(self, key: Path) -> None:
         place = f"/{seed.HOST_KEY}"

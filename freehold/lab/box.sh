@@ -9,6 +9,9 @@ cd "$folder"
 case ${FREEHOLD_BOX_STAGE:-start} in
 start)
     exec >>console.log 2>&1 </dev/null
+    # Held by all that this script starts: a box is started once, and is off when nobody holds it.
+    exec 9>lock
+    flock --nonblock 9 || exit 0
     export FREEHOLD_BOX_STAGE=mount
     if [ -d /run/systemd/system ]; then
         exec systemd-run --quiet --scope --collect --property=Delegate=yes \

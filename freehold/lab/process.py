@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,3 +38,15 @@ class Process:
         """SIGKILL, if it is still the process that was written down."""
         if self.is_alive():
             run_as_root(f"process {self.pid}", "kill", "-KILL", str(self.pid))
+
+
+def is_free(lock: Path) -> bool:
+    """Whether no process holds that file's lock; one that was never made is held by none."""
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True
