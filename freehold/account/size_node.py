@@ -87,12 +87,22 @@ def size_node(host: Host, node: Node, served: Served, *, asks_engine: bool = Tru
     Raises FreeholdError naming everything that is short, or misses the stack's policy.
     """
     facts = gather(host, [hardware_fact(UNIT)])[0]
-    hardware = overridden(hardware_from(facts, node.name), node.hardware, f"{node.name}: hardware")
+    return _sized(hardware_from(facts, node.name), node, served, host if asks_engine else None)
+
+
+def size_machine(machine: Hardware, node: Node, served: Served) -> NodeSizing:
+    """The same of a machine that is known and not there yet: nothing is read, no engine asked."""
+    return _sized(machine, node, served, None)
+
+
+def _sized(machine: Hardware, node: Node, served: Served, host: Host | None) -> NodeSizing:
+    """The engine of `host` is asked, where there is one."""
+    hardware = overridden(machine, node.hardware, f"{node.name}: hardware")
     known = known_flags(served.chosen.engine.engine_help or "")
     if node.server.placement == "by_hand":
         planned = Planned.by_hand(node.server, hardware.cores, known)
         return NodeSizing(hardware, planned, None, None, ("the placement is by hand: not sized",))
-    asks = asks_engine and has_engine(host, served.chosen)
+    asked = host if host is not None and has_engine(host, served.chosen) else None
     like = catalogued(served.model)
     wishes, notes = (
         wishes_of(node.server),
@@ -103,7 +113,7 @@ def size_node(host: Host, node: Node, served: Served, *, asks_engine: bool = Tru
         planned = Planned.of(layout, known)
         if lacking := flag_problems(node.name, _words(planned), served.chosen.engine):
             raise FreeholdError(lacking)
-        account = _asked(host, served, planned, notes) if asks else None
+        account = _asked(asked, served, planned, notes) if asked else None
         over_bytes = _over(layout, account)
         if not over_bytes:
             verdict = _verdict(served, hardware, wishes, planned)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from freehold.custody.copies import Copy
 from freehold.custody.event import Act, Event
 from freehold.custody.ledger import read_ledger, record
 from freehold.errors import FreeholdError
@@ -57,6 +58,19 @@ class Keeper:
             digest = short
         self._keep(host, Act.WIPED, Known(Kind.WEIGHTS, name, digest), details)
 
+    def ended(self, instance: str, claims: str) -> None:
+        """A rented instance is no more, and every copy on it that was not wiped before; `claims`
+        says what destroyed the bytes."""
+        details = {"wiped": "with its instance", "instance": instance, "claims": claims}
+        try:
+            store = self._open_store()
+            for copy in read_ledger(store).copies():
+                if copy.is_there and _came_to(copy) == instance:
+                    event = replace(copy.latest.event, act=Act.WIPED, details=details)
+                    record(store, event, Owner.of(self._owner) if self._owner else None)
+        except FreeholdError as error:
+            self._say(f"the ledger does not have it that {instance} was ended:\n{error}")
+
     def _keep(
         self, host: Host, act: Act, known: Known | Manifest, details: Mapping[str, str | int]
     ) -> None:
@@ -70,6 +84,10 @@ class Keeper:
             record(store, event, Owner.of(self._owner) if self._owner else None)
         except FreeholdError as error:
             self._say(f"the ledger does not have it that {known.name} was {act}:\n{error}")
+
+
+def _came_to(copy: Copy) -> object:
+    return copy.arrived.event.details.get("instance") if copy.arrived else None
 
 
 def _machine_id(host: Host) -> str:

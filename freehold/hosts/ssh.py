@@ -15,9 +15,9 @@ from typing import IO
 from freehold.hosts.command import NO_SUDO_EXIT, TRUNCATED_EXIT, Command, Result
 from freehold.hosts.host import Host, HostError, UnreachableError, failure
 from freehold.hosts.process import capture, environment, feed, text_of
-from freehold.hosts.ssh_config import SshSettings, config_text
+from freehold.hosts.ssh_config import SshSettings, write_config
 from freehold.hosts.ssh_errors import explain
-from freehold.hosts.ssh_folder import connection_folder
+from freehold.hosts.ssh_folder import connection_folder, has_listener
 from freehold.hosts.talk import Talk, talk_with
 
 SSH_FAILED = 255  # ssh(1): "or with 255 if an error occurred"
@@ -123,7 +123,7 @@ class SshHost:
                 f"give the user of {self._destination} that right in /etc/sudoers.d",
             )
         if status in (SSH_FAILED, TRUNCATED_EXIT) or status < 0:
-            raise explain(self.name, self._destination, stderr, command.description)
+            raise self._explained(stderr, command.description)
 
     @contextlib.contextmanager
     def forward(self, port: int) -> Iterator[Path]:
@@ -166,7 +166,7 @@ class SshHost:
             if self._cancelled:
                 raise UnreachableError.of(self.name, "cancelled")
             if self._folder is not None:
-                if (Path(self._folder.name) / "master").exists():
+                if has_listener(Path(self._folder.name) / "master"):
                     return Path(self._folder.name)
                 self._folder.cleanup()
                 self._folder = None
@@ -180,7 +180,7 @@ class SshHost:
             return Path(folder.name)
 
     def _open_master(self, folder: Path) -> None:
-        (folder / "config").write_text(config_text(self._settings))
+        write_config(self._settings, self._destination, folder)
         argv = [*_ssh(folder), "-fN", "-o", "ControlMaster=yes"]
         argv += ["-o", f"ControlPersist={MASTER_IDLE_S}", self._destination]
         with capture(folder) as err:
@@ -191,7 +191,11 @@ class SshHost:
                 said = text_of(err)
                 if _THROUGH_ANOTHER in said:
                     said = self._said_alone(folder) or said
-                raise explain(self.name, self._destination, said)
+                raise self._explained(said)
+
+    def _explained(self, stderr: str, during: str = "connecting") -> UnreachableError:
+        pinned = self._settings.pinned is not None
+        return explain(self.name, self._destination, stderr, during, is_pinned=pinned)
 
     def _said_alone(self, folder: Path) -> str:
         """What a connection says that is not to be kept: OpenSSH hides all that a jump host's

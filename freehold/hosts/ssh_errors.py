@@ -13,10 +13,11 @@ from freehold.hosts.host import UnreachableError
 _OFFERED = re.compile(r"fingerprint for the (\S+) key sent by the remote host is\s+(\S+?)\.?\s")
 _KNOWN = re.compile(r"Offending (\S+) key in (.+):(\d+)")
 
+_UNKNOWN_KEY = r"No \S+ host key is known for|Host key verification failed"
 # (what OpenSSH prints, what it means, what to do), the first match wins.
 _KINDS = [
     (
-        r"No \S+ host key is known for|Host key verification failed",
+        _UNKNOWN_KEY,
         "expected a known host key, found none in known_hosts",
         "run `ssh {destination}` once by hand and compare the fingerprint with the box's own",
     ),
@@ -37,12 +38,23 @@ _KINDS = [
         "is it switched on, and does the network reach it?",
     ),
 ]
+_CHANGED = (
+    "if the box was set up anew, remove the old key by `ssh-keygen -R`; else someone stands between"
+)
+_NOT_THE_PINNED = "someone stands between, or the instance was made anew behind its back"
+_UNLIKE_PINNED = ("expected one of the host keys that were pinned, found another", _NOT_THE_PINNED)
 
 
 def explain(
-    place: str, destination: str, stderr: str, during: str = "connecting"
+    place: str,
+    destination: str,
+    stderr: str,
+    during: str = "connecting",
+    *,
+    is_pinned: bool = False,
 ) -> UnreachableError:
-    """The error for an ssh that ended by itself (status 255), from what it printed."""
+    """The error for an ssh that ended by itself (status 255), from what it printed; the host's
+    keys are the user's to know, unless they were pinned."""
     said = [line.strip("\r") for line in stderr.splitlines() if line.strip()]
     if offered := _OFFERED.search(stderr):
         return UnreachableError.of(
@@ -50,11 +62,11 @@ def explain(
             f"{during}: the host key of {destination} has changed: refused\n"
             f"expected {_known_fingerprint(stderr)}\n"
             f"found    {offered[1]} {offered[2]}",
-            "if the box was set up anew, remove the old key by `ssh-keygen -R`; "
-            "else someone stands between",
+            _NOT_THE_PINNED if is_pinned else _CHANGED,
         )
+    kinds = [(_UNKNOWN_KEY, *_UNLIKE_PINNED), *_KINDS] if is_pinned else _KINDS
     meaning, hint = next(
-        ((meaning, hint) for pattern, meaning, hint in _KINDS if re.search(pattern, stderr)),
+        ((meaning, hint) for pattern, meaning, hint in kinds if re.search(pattern, stderr)),
         ("the connection was lost", "the same command goes on where it stopped"),
     )
     return UnreachableError.of(

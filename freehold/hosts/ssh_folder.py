@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,16 @@ def connection_folder() -> tempfile.TemporaryDirectory[str]:
             if pid.isdigit() and folder.stat().st_uid == os.getuid() and not _is_running(int(pid)):
                 shutil.rmtree(folder)
     return tempfile.TemporaryDirectory(prefix=f"fh-{os.getpid()}-", dir=_PARENT)
+
+
+def has_listener(path: Path) -> bool:
+    """Whether somebody listens at that unix socket: who was killed has left it behind."""
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _is_running(pid: int) -> bool:

@@ -51,6 +51,11 @@ class Box:
 
     def start(self, *, timeout_s: float = 60) -> None:
         """Start the box if it is off, and wait until it answers SSH; it outlives this process."""
+        self.boot()
+        self.wait_until_it_answers(timeout_s=timeout_s)
+
+    def boot(self) -> None:
+        """Start the box if it is off, and wait for nothing of what it then does."""
         before = self._process()
         if not self.is_running():
             settings = (self.rootfs, self.machine, self.bridge, self.name, self.init, self.address)
@@ -61,7 +66,6 @@ class Box:
                 lambda: self.is_running() or self._process() not in (None, before), timeout_s=10
             ):
                 raise self._error("did not start")
-        self.wait_until_it_answers(timeout_s=timeout_s)
 
     def wait_until_it_answers(self, *, timeout_s: float = 60) -> None:
         """Wait for SSH; the error has the last lines of the box's console."""
@@ -94,8 +98,9 @@ class Box:
                 process.kill()
             return is_free(self.folder / "lock")
 
-        if not _wait_until(is_off, timeout_s=10):
-            raise self._error("its processes are still there 10 s after SIGKILL")
+        # What is at work with its disk goes when that is done.
+        if not _wait_until(is_off, timeout_s=30):
+            raise self._error("its processes are still there 30 s after SIGKILL")
 
     def unplug(self) -> None:
         """Pull the network cable: the box runs on, and nothing reaches it."""

@@ -61,7 +61,7 @@ run)
 
     group=$FREEHOLD_BOX_GROUP
     unset FREEHOLD_BOX_STAGE FREEHOLD_BOX_GROUP
-    set -- --quiet --settings=no --register=no --keep-unit --link-journal=no --console=pipe \
+    set -- --quiet --settings=no --register=no --keep-unit --link-journal=no --console=read-only \
         --resolv-conf=off --timezone=off --directory="$folder/root" \
         --machine="$machine" --hostname="$hostname" --network-veth --network-bridge="$bridge"
     if [ "$init" = systemd ]; then
@@ -74,9 +74,15 @@ run)
     while [ "$code" -eq 133 ]; do
         ip link delete "vb-$machine" 2>/dev/null || true
         code=0
-        # shellcheck disable=SC2016 # expanded by the inner shell
-        sh -c 'echo 0 >"$1/cgroup.procs" && shift && exec systemd-nspawn "$@"' sh "$group" "$@" ||
-            code=$?
+        # A box's uptime is its own, from 0 at each start, as a machine's is (time_namespaces(7)).
+        clock=
+        if unshare --time true 2>/dev/null; then
+            read -r up _ </proc/uptime
+            clock="unshare --time --monotonic -${up%.*} --boottime -${up%.*} --"
+        fi
+        # shellcheck disable=SC2016,SC2086 # expanded by the inner shell; split on purpose
+        sh -c 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"' sh "$group" \
+            $clock systemd-nspawn "$@" || code=$?
     done
     exit "$code"
     ;;

@@ -41,11 +41,13 @@ def up(
     on_progress: Callable[[str], None] = lambda _: None,
     init: Init = "systemd",
     packages: tuple[str, ...] = (),
+    starts: bool = True,
 ) -> Lab:
     """Bring up `count` boxes, `<name>-1` and on; those that run are kept, dead ones started again.
 
     A lab that already has more boxes keeps them all. Returns when each box answers SSH. A new
-    lab's boxes have the distribution's `packages` besides what a minimal box has.
+    lab's boxes have the distribution's `packages` besides what a minimal box has. Without `starts`
+    none is started: `Box.boot` does that, when what its `seed` folder lacks has been put there.
     """
     check_name(name)
     check_count(count)
@@ -67,9 +69,10 @@ def up(
         _write_keys(lab)
         network.ensure_bridge(lab.bridge, lab.gateway)
         asleep = [box.name for box in lab.boxes if not box.is_running()]
-        if asleep:
+        if asleep and starts:
             on_progress(f"starting {', '.join(asleep)}")
-        _for_each(lab.boxes, Box.start)
+        if starts:
+            _for_each(lab.boxes, Box.start)
     return lab
 
 
@@ -102,12 +105,17 @@ def list_labs(state_dir: Path) -> tuple[Lab, ...]:
 
 @contextlib.contextmanager
 def temporary(
-    count: int, state_dir: Path, *, init: Init = "systemd", packages: tuple[str, ...] = ()
+    count: int,
+    state_dir: Path,
+    *,
+    init: Init = "systemd",
+    packages: tuple[str, ...] = (),
+    starts: bool = True,
 ) -> Iterator[Lab]:
     """A lab of its own for the length of a `with` block."""
     name = f"t{os.getpid()}-{uuid.uuid4().hex[:4]}"
     try:
-        yield up(name, count, state_dir=state_dir, init=init, packages=packages)
+        yield up(name, count, state_dir=state_dir, init=init, packages=packages, starts=starts)
     finally:
         down(name, state_dir)
 

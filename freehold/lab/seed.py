@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -22,9 +23,13 @@ LLMNR=no
 
 def make_key(private: Path, comment: str) -> None:
     """A new ed25519 key pair without a passphrase: `private`, and `.pub` beside it."""
-    for path in (private, public_key(private)):
+    # Beside its place first: a killed `up` may still be making one, and asks nobody.
+    new = private.with_name(f".{private.name}.{os.getpid()}")
+    for path in (new, public_key(new)):
         path.unlink(missing_ok=True)
-    run("lab", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(private)])
+    run("lab", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)])
+    public_key(new).replace(public_key(private))
+    new.replace(private)
 
 
 def public_key(private: Path) -> Path:

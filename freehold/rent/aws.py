@@ -9,7 +9,9 @@ from typing import Any
 
 from freehold.errors import FreeholdError
 
-INSTALL = "uv pip install 'pulumi-aws>=7.51,<8' 'boto3>=1.44,<2', as pyproject.toml's extra `rent`"
+INSTALL = (
+    ".venv/bin/pip install 'pulumi-aws>=7.51,<8' 'boto3>=1.44,<2', as pyproject.toml's extra `rent`"
+)
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 ATTEMPTS = 5
@@ -76,6 +78,7 @@ class Aws:
 def calling(place: str) -> Iterator[None]:
     """Turns what boto3 raises within into AwsError; `place` names the call and region."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -83,6 +86,8 @@ def calling(place: str) -> Iterator[None]:
         found = error.response.get("Error", {})
         code = str(found.get("Code", ""))
         raise AwsError.coded(code, place, f"{code}: {found.get('Message', '')}") from None
+    except ResponseParserError:  # no BotoCoreError: a proxy's page, say
+        raise AwsError.of(place, "no answer that is AWS's", "is there a proxy between?") from None
     except BotoCoreError as error:
         raise AwsError.of(place, f"no answer: {error}", _HINTS.get(type(error).__name__)) from None
 

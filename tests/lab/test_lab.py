@@ -135,6 +135,31 @@ def test_a_reboot_changes_the_boot_id_and_keeps_the_disk(two: lab.Lab) -> None:
     assert said(box, "ls /kept") == "/kept"
 
 
+def test_a_box_counts_its_uptime_from_its_own_start(two: lab.Lab) -> None:
+    box = two.boxes[1]
+    box.cut_power()
+    began_s = time.monotonic()
+    box.start()
+    up_s = float(said(box, "cat /proc/uptime").split()[0])
+    assert up_s < time.monotonic() - began_s + 2  # its start is rounded down to a second
+
+
+def test_what_a_box_writes_to_its_console_is_kept(two: lab.Lab) -> None:
+    box = two.boxes[0]
+    said(box, "echo so it is | sudo tee /dev/console")
+    lines = (box.folder / "console.log").read_text().splitlines()
+    assert "so it is" in [line.strip() for line in lines]
+
+
+def test_boxes_may_be_laid_out_and_booted_later(name: str, state_dir: Path) -> None:
+    box = lab.up(name, 1, state_dir=state_dir, starts=False).boxes[0]
+    assert not box.is_running()
+    (box.folder / "seed/etc/planted").write_text("before the first start\n")
+    box.boot()
+    box.wait_until_it_answers()
+    assert said(box, "cat /etc/planted") == "before the first start"
+
+
 def test_an_unplugged_box_is_out_of_reach_and_runs_on(two: lab.Lab) -> None:
     box = two.boxes[1]
     boot_id = said(box, "cat /proc/sys/kernel/random/boot_id")

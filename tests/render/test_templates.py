@@ -14,6 +14,7 @@ from jinja2 import meta
 from freehold.render import paths
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.templates import TEMPLATES, render
+from freehold.rent import guard, task, user_data
 
 SCRIPTS = sorted((TEMPLATES.parent / "freehold/apply").glob("*.sh"))
 
@@ -22,6 +23,13 @@ CONTEXTS = {
     paths.UNIT_PATH: ServiceContext,
     paths.VERIFY_UNIT_PATH: VerifyContext,
     paths.VERIFY_TIMER_PATH: NoContext,
+    user_data.USER_DATA_PATH: user_data.UserDataContext,
+    user_data.SCRATCH_PATH: NoContext,
+    user_data.SCRATCH_UNIT_PATH: NoContext,
+    guard.SCRIPT_PATH: NoContext,
+    guard.GUARD_SERVICE_PATH: NoContext,
+    guard.GUARD_TIMER_PATH: NoContext,
+    task.TASK_UNIT_PATH: task.UnitContext,
 }
 
 
