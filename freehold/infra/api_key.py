@@ -13,7 +13,7 @@ KEY_BYTES = 32
 class ApiKey:
     """A resource without a box; its `value` is a secret output."""
 
-    def preview(self, urn: str, inputs: Properties) -> Properties:  # noqa: ARG002
+    def preview(self, urn: str, inputs: Properties, old: Properties) -> Properties:  # noqa: ARG002
         """See Resource.preview."""
         return {**inputs, "value": UNKNOWN}
 
@@ -25,7 +25,7 @@ class ApiKey:
         """It is nowhere but in the state."""
         return Found(inputs, outputs)
 
-    def update(self, urn: str, inputs: Properties) -> Properties:
+    def update(self, urn: str, inputs: Properties, old: Properties) -> Properties:
         """It has no input that could change."""
         raise NotImplementedError(urn, inputs)
 

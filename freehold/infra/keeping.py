@@ -36,8 +36,9 @@ class Keeping:
     fanout: Fanout | None
     owner: Path | None
 
-    def syncing(self, urn: str) -> Syncing:
-        """For the set that is the resource `urn`."""
+    def syncing(self, urn: str, instance: str | None) -> Syncing:
+        """For the set that is the resource `urn`, on a box or on that rented instance."""
+        rented = {"instance": instance} if instance else {}
 
         def listen(step: SyncFileSet) -> Heard:
             say, keep = partial(self.log.status, urn), partial(self.log.info, urn)
@@ -45,7 +46,12 @@ class Keeping:
 
         def arrived(host: Host, manifest: Manifest, moved: Moved) -> None:
             self._keeper(urn).arrived(
-                host, manifest, way=moved.way, bytes=moved.size_bytes, seconds=round(moved.seconds)
+                host,
+                manifest,
+                way=moved.way,
+                bytes=moved.size_bytes,
+                seconds=round(moved.seconds),
+                **rented,
             )
 
         return Syncing(listen, self.throttle, self.fanout, arrived)
@@ -54,6 +60,11 @@ class Keeping:
         """A set of weights is gone from `host`."""
         self.log.info(urn, record.claims)
         self._keeper(urn).gone(host, record.folder, **record.details)
+
+    def ended(self, urn: str, instance: str, claims: str) -> None:
+        """That rented instance is terminated, and with it what was left on it; `claims` says what
+        destroyed the bytes."""
+        self._keeper(urn).ended(instance, claims)
 
     def served(self, urn: str, host: Host, serves: Properties) -> None:
         """A server on `host` has answered from the set that `serves` names."""

@@ -17,7 +17,7 @@ def layout_inputs(
 
     `max_usd_per_hour` is over all nodes, and is the program's to check.
     """
-    server = node.server.model_dump(mode="json", include=_SIZED)
+    server = node.server.model_dump(mode="json", include=SIZED)
     return {
         "weights": chosen.weights.name,
         "weights_digest": chosen.weights.digest,
@@ -32,7 +32,7 @@ def layout_inputs(
     }
 
 
-_SIZED = {
+SIZED = {
     "context_tokens", "slots", "cache_type", "batch_tokens", "ubatch_tokens", "threads",
     "load_mode", "placement", "devices", "headroom_gpu_gib", "headroom_ram_gib", "mtp",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from freehold.errors import FreeholdError
 from freehold.infra.keeping import Keeping
 from freehold.infra.kinds import ResourceKind, ServiceKind
 from freehold.infra.partial_error import PartialError
-from freehold.infra.sessions import Session, Sessions
+from freehold.infra.sessions import GoneError, Session, Sessions, instance_of
 from freehold.infra.values import UNKNOWN, Properties
 from freehold.plan.steps import describe
 from freehold.service.ready import wait_ready
@@ -29,8 +29,9 @@ class Found:
 class Resource(Protocol):
     """What the servicer asks of a resource type."""
 
-    def preview(self, urn: str, inputs: Properties) -> Properties:
-        """The outputs as far as they are known before an update."""
+    def preview(self, urn: str, inputs: Properties, old: Properties) -> Properties:
+        """The outputs as far as they are known before an update; `old` are those of now, {} for a
+        resource that is yet to be made."""
 
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Its id and outputs, once it is there."""
@@ -38,8 +39,8 @@ class Resource(Protocol):
     def read(self, inputs: Properties, outputs: Properties) -> Found | None:
         """As it is now; None where it is proven absent."""
 
-    def update(self, urn: str, inputs: Properties) -> Properties:
-        """The outputs, once it is as `inputs` say."""
+    def update(self, urn: str, inputs: Properties, old: Properties) -> Properties:
+        """The outputs, once it is as `inputs` say; `old` are those of now."""
 
     def delete(self, urn: str, outputs: Properties) -> None:
         """Have it gone."""
@@ -57,7 +58,7 @@ class BoxResource:
         self._kind, self._sessions, self._keeping = kind, sessions, keeping
         self._log = keeping.log
 
-    def preview(self, urn: str, inputs: Properties) -> Properties:
+    def preview(self, urn: str, inputs: Properties, old: Properties) -> Properties:  # noqa: ARG002
         """Asks the box whether it would do: PlanError says already now what `up` would."""
         if not self._kind.is_known(inputs):
             return inputs
@@ -70,18 +71,22 @@ class BoxResource:
 
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Whatever of it is there already is kept: a create that was killed is created again."""
-        return self._kind.id(inputs), self.update(urn, inputs)
+        return self._kind.id(inputs), self.update(urn, inputs, {})
 
     def read(self, inputs: Properties, outputs: Properties) -> Found | None:
-        """Raises where the box cannot be reached: that is never "gone"."""
+        """Raises where the box cannot be reached: that is never "gone", unless AWS says that its
+        instance is."""
         session = self._session(outputs)
-        facts = session.look(self._kind.item(outputs))
+        try:
+            facts = session.look(self._kind.item(outputs))
+        except GoneError:
+            return None
         found = self._kind.found(inputs or outputs, facts, session.host)
         if found is None:
             return None
         return Found(found, self._kind.outputs(found, facts, session.host))
 
-    def update(self, urn: str, inputs: Properties) -> Properties:
+    def update(self, urn: str, inputs: Properties, old: Properties) -> Properties:  # noqa: ARG002
         """Raises PartialError once something was begun on the box."""
         session, item = self._session(inputs), self._kind.item(inputs)
         todo = plan(session.host, [item], [session.look(item)])
@@ -94,7 +99,8 @@ class BoxResource:
                     self._wait_ready(session, urn, inputs)
                     self._keeping.served(urn, host, inputs["serves"])
                 if todo:
-                    converge(host, [item], self._keeping.open_store(), self._keeping.syncing(urn))
+                    syncing = self._keeping.syncing(urn, instance_of(inputs))
+                    converge(host, [item], self._keeping.open_store(), syncing)
             except FreeholdError as error:
                 raise PartialError(error, self._kind.id(inputs), inputs) from error
         return self._kind.outputs(inputs, session.look(item), session.host)
@@ -102,12 +108,17 @@ class BoxResource:
     def delete(self, urn: str, outputs: Properties) -> None:
         """Leaves the box as it was found."""
         session = self._session(outputs)
+        try:
+            session.require_there()
+        except GoneError as gone:
+            self._log.info(urn, gone.problems[0].message)
+            return
         with self._sessions.changing(session) as host:
             wiped = partial(self._keeping.wiped, urn, host)
             remove(host, [self._kind.item(outputs)], wiped)
 
     def _session(self, properties: Properties) -> Session:
-        return self._sessions.of(properties["node"], properties["ssh"])
+        return self._sessions.of(properties)
 
     def _wait_ready(self, session: Session, urn: str, inputs: Properties) -> None:
         took_s = wait_ready(

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from freehold.infra.layout_inputs import layout_inputs
-from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service, Timer
+from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service, Timer, Where
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,
@@ -28,7 +28,8 @@ from freehold.weights.chosen import Chosen
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """What a node serves; `api_key` is a secret."""
+    """What a node serves; `api_key` is a secret. Of a rented one `where` is known once it is there,
+    and `usd_per_hour` too."""
 
     node: Node
     model: Model
@@ -37,6 +38,8 @@ class NodeArgs:
     policy: Policy
     wipe: str
     api_key: pulumi.Output[str]
+    where: Where
+    usd_per_hour: pulumi.Output[float] | None = None
 
 
 class NodeComponent(pulumi.ComponentResource):
@@ -48,7 +51,7 @@ class NodeComponent(pulumi.ComponentResource):
     def __init__(self, args: NodeArgs, provider: Provider) -> None:
         node, server, chosen = args.node, args.node.server, args.chosen
         super().__init__("freehold:index:Node", node.name, {}, pulumi.ResourceOptions())
-        where = {"node": node.name, "ssh": node.ssh}
+        where = args.where
         base = pulumi.ResourceOptions(parent=self, provider=provider)
         box = Box(node.name, where, chosen.engine.arch, args.wipe, base)
         on_box = pulumi.ResourceOptions.merge(base, after(box))
@@ -56,6 +59,8 @@ class NodeComponent(pulumi.ComponentResource):
         engine = FileSet(where, chosen.engine, args.wipe, on_box)
         machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": box.nvidia}
         inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)
+        if args.usd_per_hour is not None:
+            inputs["hardware"] = {**inputs["hardware"], "usd_per_hour": args.usd_per_hour}
         # After the engine, which has a say in it, and before the weights, which take hours.
         layout = Layout(where, inputs, pulumi.ResourceOptions.merge(base, after(box, engine)))
         weights = FileSet(
@@ -103,7 +108,7 @@ class NodeComponent(pulumi.ComponentResource):
 
 
 def _verifying(
-    where: Mapping[str, str],
+    where: Where,
     chosen: Chosen,
     base: pulumi.ResourceOptions,
     first: list[pulumi.Resource],

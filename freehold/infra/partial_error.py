@@ -9,6 +9,8 @@ from freehold.infra.values import Properties
 class PartialError(FreeholdError):
     """Something was begun on a box and not ended: to be recorded, and gone on with next time."""
 
-    def __init__(self, error: FreeholdError, id: str, inputs: Properties) -> None:
+    def __init__(
+        self, error: FreeholdError, id: str, inputs: Properties, outputs: Properties | None = None
+    ) -> None:
         super().__init__(error.problems)
-        self.id, self.inputs = id, inputs
+        self.id, self.inputs, self.outputs = id, inputs, outputs or inputs

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
-from freehold.infra.resources import ApiKey, Provider
+from freehold.infra.resources import ApiKey, Provider, Where
 from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
 from freehold.sizing.planned import Planned
 from freehold.sizing.policy import rent_problems
 from freehold.spec import load, stack_file
 from freehold.spec.model import Spec
 from freehold.weights.chosen import Chosen
+
+if TYPE_CHECKING:
+    from freehold.infra.rented import RentedComponent
 
 
 def declare(root: Path) -> None:
@@ -39,17 +44,52 @@ def _declare(root: Path) -> None:
 
     provider = Provider("freehold", spec)
     api_key = _api_key(spec, provider)
-    nodes = {
-        node.name: NodeComponent(
-            NodeArgs(node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key),
-            provider,
+    rental = _rental(spec, provider)
+    nodes = {}
+    for node in spec.nodes:
+        where: Where = {"node": node.name, "ssh": node.ssh}
+        args = NodeArgs(
+            node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key, where
         )
-        for node in spec.nodes
-    }
+        if rental is not None:
+            args = replace(args, where=rental.where, usd_per_hour=rental.instance.usd_per_hour)
+        nodes[node.name] = NodeComponent(args, provider)
     pulumi.export("endpoints", {name: node.endpoint for name, node in nodes.items()})
     pulumi.export("layouts", {name: node.layout for name, node in nodes.items()})
     pulumi.export("model", spec.model.alias)
     pulumi.export("api_key", api_key)
+
+
+def _rental(spec: Spec, provider: Provider) -> RentedComponent | None:
+    """What is rented for the stack's one node, and its exports."""
+    if spec.rented is None:
+        return None
+    # Not for a stack of owned boxes: it takes pulumi-aws, and seconds to import.
+    from freehold.infra.rented import RentedArgs, RentedComponent
+
+    rental = RentedComponent(
+        RentedArgs(
+            rented=spec.rented,
+            node=spec.nodes[0],
+            stack=f"{pulumi.get_project()}/{pulumi.get_stack()}",
+            store=spec.store,
+            weights=spec.model.weights,
+            policy=spec.policy,
+        ),
+        provider,
+    )
+    pulumi.export(
+        "lease",
+        {
+            "token": rental.lease.token,
+            "deadline": rental.lease.deadline,
+            "instance": rental.instance.instance_id,
+            "region": rental.instance.region,
+            "instance_type": rental.instance.instance_type,
+            "usd_per_hour": rental.instance.usd_per_hour,
+        },
+    )
+    return rental
 
 
 def _api_key(spec: Spec, provider: Provider) -> pulumi.Output[str]:

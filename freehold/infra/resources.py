@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import pulumi
 
 from freehold.infra import type_names
 from freehold.spec.model import Spec
 from freehold.weights.manifest import Kind, Manifest
+
+Where: TypeAlias = Mapping[str, pulumi.Input[Any]]
+"""What each resource on a box begins with: `node`, `ssh`, and of a rented one `rented`."""
 
 
 class Provider(pulumi.ProviderResource):
@@ -45,6 +48,39 @@ class ApiKey(pulumi.CustomResource):
         )
 
 
+class Lease(pulumi.CustomResource):
+    """What may be rented until when, in the ledger; `tags` are for all that is rented under it."""
+
+    token: pulumi.Output[str]
+    deadline: pulumi.Output[str]
+    name: pulumi.Output[str]
+    tags: pulumi.Output[dict[str, str]]
+    offers: pulumi.Output[list[dict[str, Any]]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        told = ("token", "deadline", "name", "tags", "offers")
+        state = {"state": "open", **dict.fromkeys(told)}
+        super().__init__(type_names.LEASE, name, {**props, **state}, opts)
+
+
+class Instance(pulumi.CustomResource):
+    """A rented instance; `ssh` and `rented` say how a resource on it gets there."""
+
+    instance_id: pulumi.Output[str]
+    region: pulumi.Output[str]
+    instance_type: pulumi.Output[str]
+    usd_per_hour: pulumi.Output[float]
+    ssh: pulumi.Output[str]
+    rented: pulumi.Output[dict[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        told = (
+            "instance_id", "region", "zone", "instance_type", "market", "usd_per_hour",
+            "address", "launched_at", "ssh", "rented",
+        )  # fmt: skip
+        super().__init__(type_names.INSTANCE, name, {**props, **dict.fromkeys(told)}, opts)
+
+
 class Box(pulumi.CustomResource):
     """A box that carries a node: its facts, and the checks before anything is placed."""
 
@@ -57,7 +93,7 @@ class Box(pulumi.CustomResource):
     def __init__(
         self,
         name: str,
-        where: Mapping[str, str],
+        where: Where,
         arch: str,
         wipe: str,
         opts: pulumi.ResourceOptions,
@@ -76,7 +112,7 @@ class Layout(pulumi.CustomResource):
     speed: pulumi.Output[dict[str, Any]]
 
     def __init__(
-        self, where: Mapping[str, str], inputs: Mapping[str, Any], opts: pulumi.ResourceOptions
+        self, where: Where, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions
     ) -> None:
         told = ("planned", "mode", "engine_asked", "devices", "speed", "cost")
         props = {**where, **inputs, **dict.fromkeys(told)}
@@ -90,7 +126,7 @@ class FileSet(pulumi.CustomResource):
 
     def __init__(
         self,
-        where: Mapping[str, str],
+        where: Where,
         manifest: Manifest,
         wipe: str,
         opts: pulumi.ResourceOptions,
@@ -119,7 +155,7 @@ class File(pulumi.CustomResource):
 
     def __init__(
         self,
-        where: Mapping[str, str],
+        where: Where,
         path: str,
         content: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
@@ -134,7 +170,7 @@ class Service(pulumi.CustomResource):
     """The server: enabled, started with what its files say now, and answering."""
 
     def __init__(
-        self, where: Mapping[str, str], props: Mapping[str, Any], opts: pulumi.ResourceOptions
+        self, where: Where, props: Mapping[str, Any], opts: pulumi.ResourceOptions
     ) -> None:
         name = f"{where['node']}:{props['unit']}"
         super().__init__(type_names.SERVICE, name, {**where, **props, "state": "ready"}, opts)
@@ -144,7 +180,7 @@ class Timer(pulumi.CustomResource):
     """A timer: enabled and running with what its files say now."""
 
     def __init__(
-        self, where: Mapping[str, str], props: Mapping[str, Any], opts: pulumi.ResourceOptions
+        self, where: Where, props: Mapping[str, Any], opts: pulumi.ResourceOptions
     ) -> None:
         name = f"{where['node']}:{props['unit']}"
         super().__init__(type_names.TIMER, name, {**where, **props, "state": "active"}, opts)

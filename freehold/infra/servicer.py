@@ -18,9 +18,10 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from freehold.errors import FreeholdError
 from freehold.infra.engine_log import EngineLog
+from freehold.infra.instance_diff import instance_replaced_by
 from freehold.infra.partial_error import PartialError
-from freehold.infra.type_names import REPLACED_BY
-from freehold.infra.values import Properties, difference, from_struct, to_struct
+from freehold.infra.type_names import INSTANCE, REPLACED_BY
+from freehold.infra.values import Properties, difference, from_struct, to_struct, touches
 
 if TYPE_CHECKING:
     from freehold.infra.lifecycle import Resource
@@ -35,9 +36,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, log: EngineLog) -> None:
         self._log = log
-        self._settings_json = "{}"
+        self._settings_json = ""
         self._wiring: Wiring | None = None
         self._wiring_lock = threading.Lock()
+        self._instances_in_state: set[str] = set()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
@@ -54,7 +56,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Configure(self, request: Any, context: Any) -> Any:
-        self._settings_json = str(from_struct(request.args)["settings"])
+        # None of a provider that the engine makes itself, as it does for an import.
+        self._settings_json = str(from_struct(request.args).get("settings", ""))
         # Without acceptSecrets the engine itself keeps the secrets of the inputs secret in state.
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
@@ -62,16 +65,21 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def Diff(self, request: Any, context: Any) -> Any:
-        return _diff_response(
-            from_struct(request.old_inputs), from_struct(request.news), REPLACED_BY[request.type]
-        )
+        news = from_struct(request.news)
+        if request.type == INSTANCE:
+            # Should another take its place, it is no orphan that this one's create may take up.
+            self._instances_in_state.add(request.id)
+            replaced_by = instance_replaced_by(from_struct(request.olds), news)
+        else:
+            replaced_by = REPLACED_BY[request.type]
+        return _diff_response(from_struct(request.old_inputs), news, replaced_by)
 
     def Create(self, request: Any, context: Any) -> Any:
         inputs = from_struct(request.properties)
 
         def create() -> Any:
             if request.preview:
-                outputs = self._of(request).preview(request.urn, inputs)
+                outputs = self._of(request).preview(request.urn, inputs, {})
                 return provider_pb2.CreateResponse(properties=to_struct(outputs))
             id, outputs = self._of(request).create(request.urn, inputs)
             return provider_pb2.CreateResponse(
@@ -97,13 +105,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return _answer(context, read)
 
     def Update(self, request: Any, context: Any) -> Any:
-        news = from_struct(request.news)
+        news, old = from_struct(request.news), from_struct(request.olds)
 
         def update() -> Any:
             if request.preview:
-                outputs = self._of(request).preview(request.urn, news)
+                outputs = self._of(request).preview(request.urn, news, old)
             else:
-                outputs = self._of(request).update(request.urn, news)
+                outputs = self._of(request).update(request.urn, news, old)
             return provider_pb2.UpdateResponse(
                 properties=to_struct(outputs), refresh_before_update=True
             )
@@ -131,12 +139,18 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             self._wiring.sessions.close()
 
     def _of(self, request: Any) -> Resource:
+        if not self._settings_json:
+            raise FreeholdError.of(
+                "provider",
+                "expected the settings of a stack's own provider, found none",
+                "there is no need to import: pulumi up takes up what is there",
+            )
         with self._wiring_lock:
             if self._wiring is None:
                 from freehold.infra.wiring import wire  # not for a process that only diffs
 
-                self._wiring = wire(self._settings_json, self._log)
-        return self._wiring.resources[request.type]
+                self._wiring = wire(self._settings_json, self._log, self._instances_in_state)
+            return self._wiring.resource(request.type)
 
 
 def _diff_response(old: Properties, new: Properties, replaced_by: frozenset[str]) -> Any:
@@ -145,16 +159,21 @@ def _diff_response(old: Properties, new: Properties, replaced_by: frozenset[str]
         "delete": provider_pb2.PropertyDiff.DELETE,
         "update": provider_pb2.PropertyDiff.UPDATE,
     }
-    detailed, roots = {}, set()
+    detailed: dict[str, Any] = {}
+    roots: set[str] = set()
+    replaces: set[str] = set()
     for path, change in difference(old, new):
         detailed[path] = provider_pb2.PropertyDiff(kind=kinds[change], inputDiff=True)
-        roots.add(path.split(".")[0].split("[")[0])
+        root = path.split(".")[0].split("[")[0]
+        roots.add(root)
+        if any(touches(path, watched) for watched in replaced_by):
+            replaces.add(root)
     changes = (
         provider_pb2.DiffResponse.DIFF_SOME if detailed else provider_pb2.DiffResponse.DIFF_NONE
     )
     return provider_pb2.DiffResponse(
         changes=changes,
-        replaces=sorted(roots & replaced_by),
+        replaces=sorted(replaces),
         diffs=sorted(roots),
         detailedDiff=detailed,
         hasDetailedDiff=True,
@@ -169,7 +188,7 @@ def _answer(context: Any, work: Callable[[], Response]) -> Response:
         detail = provider_pb2.ErrorResourceInitFailed(
             id=failure.id,
             inputs=to_struct(failure.inputs),
-            properties=to_struct(failure.inputs),
+            properties=to_struct(failure.outputs),
             reasons=[str(failure)],
             refresh_before_update=True,
         )

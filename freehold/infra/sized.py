@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from freehold.account.size_node import NodeSizing, Served, report, size_node
+from freehold.account.size_node import NodeSizing, Served, report, size_machine, size_node
+from freehold.catalog.instances import instance_hardware, instances
 from freehold.hosts.host import Host
-from freehold.infra.values import Properties
+from freehold.infra.values import Properties, has_unknown
 from freehold.sizing.held import Interval
 from freehold.sizing.layout import Layout
 from freehold.spec.economy import Policy, Prices
@@ -20,6 +21,17 @@ def sized(host: Host, inputs: Properties, store: Store) -> tuple[str, Properties
     """The report for a person, and the outputs. Raises FreeholdError as size_node does."""
     sizing = size_node(host, _node(inputs), _served(inputs, store))
     return "\n".join(report(sizing)), _told(sizing)
+
+
+def sized_from_catalogue(instance_type: str, inputs: Properties, store: Store) -> str:
+    """The report for a machine that is yet to be rented. Raises FreeholdError as size_machine."""
+    instance = instances().get(instance_type)
+    if instance is None:
+        return f"{instance_type} is not in the catalogue: sized once it is there"
+    hardware = {key: each for key, each in inputs["hardware"].items() if not has_unknown(each)}
+    node = _node({**inputs, "hardware": hardware})
+    sizing = size_machine(instance_hardware(instance), node, _served(inputs, store))
+    return "\n".join([f"as the catalogue has {instance_type}:", *report(sizing)])
 
 
 def _node(inputs: Properties) -> Node:

@@ -7,6 +7,8 @@ alone, which need no more than this.
 from __future__ import annotations
 
 API_KEY = "freehold:index:ApiKey"
+LEASE = "freehold:index:Lease"
+INSTANCE = "freehold:index:Instance"
 BOX = "freehold:box:Box"
 ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
@@ -15,13 +17,17 @@ SERVICE = "freehold:box:Service"
 TIMER = "freehold:box:Timer"
 WEIGHTS = "freehold:box:Weights"
 
+_ANOTHER_BOX = "rented.instance_id"
+
 REPLACED_BY: dict[str, frozenset[str]] = {
     API_KEY: frozenset(),
-    BOX: frozenset(),
-    ENGINE: frozenset({"digest", "set"}),
-    FILE: frozenset({"path"}),
+    BOX: frozenset({_ANOTHER_BOX}),
+    ENGINE: frozenset({"digest", "set", _ANOTHER_BOX}),
+    FILE: frozenset({"path", _ANOTHER_BOX}),
     LAYOUT: frozenset(),
-    SERVICE: frozenset({"unit"}),
-    TIMER: frozenset({"unit"}),
-    WEIGHTS: frozenset({"digest", "set"}),
+    LEASE: frozenset({"state"}),
+    SERVICE: frozenset({"unit", _ANOTHER_BOX}),
+    TIMER: frozenset({"unit", _ANOTHER_BOX}),
+    WEIGHTS: frozenset({"digest", "set", _ANOTHER_BOX}),
 }
+"""Property paths. An Instance's follow from what it is: infra/instance_diff.py."""

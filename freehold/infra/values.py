@@ -39,7 +39,7 @@ def difference(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """(property path, "add" | "delete" | "update") of each leaf that differs."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
-            inner = _join(path, key)
+            inner = join_path(path, key)
             if key not in old:
                 yield inner, "add"
             elif key not in new:
@@ -50,7 +50,17 @@ def difference(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, "update"
 
 
-def _join(path: str, key: str) -> str:
+def touches(path: str, watched: str) -> bool:
+    """Whether a difference at `path` is one of `watched`, of what is in it or of what holds it."""
+    return path == watched or _is_within(path, watched) or _is_within(watched, path)
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    return inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def join_path(path: str, key: str) -> str:
+    """The property path of `key` in what is at `path`."""
     if not key.replace("_", "").isalnum():
         return f'{path}["{key}"]'
     return f"{path}.{key}" if path else key

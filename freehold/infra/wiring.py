@@ -1,9 +1,10 @@
-"""The resources of one operation over its connections, made when the first is asked for."""
+"""The resources of one operation over its connections, each made when it is first asked for."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,26 +17,37 @@ from freehold.infra.keeping import Keeping
 from freehold.infra.kinds import KINDS
 from freehold.infra.layout import LayoutResource
 from freehold.infra.lifecycle import BoxResource, Resource
+from freehold.infra.likely import LikelyTypes
 from freehold.infra.sessions import Sessions
-from freehold.infra.type_names import API_KEY, LAYOUT
+from freehold.infra.type_names import API_KEY, INSTANCE, LAYOUT, LEASE
+from freehold.rent.aws import Aws
 from freehold.spec.transfer import Transfer
 from freehold.weights.open import open_store
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """The boxes' sessions, and each resource type by its name."""
+    """The boxes' sessions, and how each resource type is made, by its name."""
 
     sessions: Sessions
-    resources: dict[str, Resource]
+    makers: dict[str, Callable[[], Resource]]
+    _made: dict[str, Resource] = field(default_factory=dict)
+
+    def resource(self, type_name: str) -> Resource:
+        """The one resource of that type; not to be called by two threads at once."""
+        if type_name not in self._made:
+            self._made[type_name] = self.makers[type_name]()
+        return self._made[type_name]
 
 
-def wire(settings_json: str, log: EngineLog) -> Wiring:
-    """Of the provider's own configuration (infra/resources.py, Provider)."""
+def wire(settings_json: str, log: EngineLog, instances_in_state: Set[str]) -> Wiring:
+    """Of the provider's own configuration (infra/resources.py, Provider); `instances_in_state` is
+    the caller's, and grows."""
     settings = json.loads(settings_json)
     config = settings["ssh_config"]
     ssh = SshSettings(Path(config) if config else None, settings["connect_timeout_s"])
-    sessions = Sessions(ssh, settings["parallel_nodes"])
+    aws = Aws()
+    sessions = Sessions(ssh, settings["parallel_nodes"], aws)
     # Opened when a sync needs it: a destroy works after the store's disk was taken away.
     open_own = partial(open_store, settings["store"], ssh)
     transfer = Transfer.model_validate_json(settings["transfer"])
@@ -43,8 +55,28 @@ def wire(settings_json: str, log: EngineLog) -> Wiring:
     fanout = Fanout() if settings["nodes"] > 1 else None
     owner = Path(settings["owner"]) if settings["owner"] else None
     keeping = Keeping(open_own, log, Throttle(transfer.limits, transfer.connections), fanout, owner)
-    resources: dict[str, Resource] = {
-        kind.type_name: BoxResource(kind, sessions, keeping) for kind in KINDS
+    likely = LikelyTypes()
+
+    def lease() -> Resource:
+        # Not for a stack of owned boxes: nothing of what rents is needed there.
+        from freehold.infra.lease import LeaseResource
+        from freehold.infra.renting import Renting
+
+        return LeaseResource(Renting(aws, sessions, keeping, likely))
+
+    def instance() -> Resource:
+        from freehold.infra.instance import InstanceResource
+        from freehold.infra.renting import Renting
+
+        return InstanceResource(Renting(aws, sessions, keeping, likely), instances_in_state)
+
+    makers: dict[str, Callable[[], Resource]] = {
+        kind.type_name: partial(BoxResource, kind, sessions, keeping) for kind in KINDS
     }
-    resources |= {API_KEY: ApiKey(), LAYOUT: LayoutResource(sessions, open_own, log)}
-    return Wiring(sessions, resources)
+    makers |= {
+        API_KEY: ApiKey,
+        LAYOUT: partial(LayoutResource, sessions, open_own, log, likely),
+        LEASE: lease,
+        INSTANCE: instance,
+    }
+    return Wiring(sessions, makers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,32 @@ from freehold.hosts.ssh_config import SshSettings
 from freehold.weights.store import Store
 from tests.infra.stack import Stack, nodes
 
+if TYPE_CHECKING:
+    from tests.infra.rented import Rented
+
 MakeStack = Callable[..., Stack]
+Rent = Callable[..., "Rented"]
+
+
+@pytest.fixture
+def rent(store: Store, tmp_path: Path) -> Iterator[Rent]:
+    """A maker of stacks that rent, each in a world of its own that is gone afterwards."""
+    # Not for tests of owned boxes: it takes moto, and a second to import.
+    from tests.aws.world import World
+    from tests.infra.rented import rent_key, rented_stack
+
+    made: list[Rented] = []
+
+    def make(**keys: Any) -> Rented:
+        folder = tmp_path / f"stack-{len(made)}"
+        folder.mkdir()
+        made.append(rented_stack(folder, store, World(), rent_key(folder), **keys))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stack.forget()
+        each.world.close()
 
 
 @pytest.fixture(scope="module")
