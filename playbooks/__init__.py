@@ -8,7 +8,12 @@ from playbooks import (
     engine,
     fetch,
     lab,
+    lease_audit,
+    leases,
     node,
+    rent_policy,
+    rent_quote,
+    rent_run,
     service,
     size,
     store,
@@ -25,6 +30,8 @@ program.list_tasks = ending_with_its_reader(program.list_tasks)
 namespace = Collection()
 for module in (size, weights, engine, service, node, lab):
     namespace.add_collection(Collection.from_module(module))
+namespace.add_collection(_rent := Collection("rent"))
+namespace.add_collection(Collection.from_module(leases, "lease"))
 for of_weights in (
     fetch.fetch,
     custody.sign,
@@ -38,3 +45,7 @@ for of_weights in (store.remove, store.gc, store.bucket, tools.tools):
     namespace.collections["weights"].add_task(of_weights)
 for of_engines in (custody.sign_engine, store.remove_engine):
     namespace.collections["engine"].add_task(of_engines)
+for of_rent in (rent_quote.quote, rent_run.run, rent_policy.policy):
+    _rent.add_task(of_rent)
+for of_leases in (lease_audit.audit, lease_audit.reap_all):
+    namespace.collections["lease"].add_task(of_leases)

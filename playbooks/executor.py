@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,11 +17,24 @@ from freehold.errors import FreeholdError
 
 
 class NodesExecutor(fabric.Executor):  # type: ignore[misc]  # fabric has no types
-    """Leaves -H to the tasks."""
+    """Leaves -H to the tasks, and what comes after `--` to one that takes a command."""
 
     def expand_calls(self, calls: Any, apply_hosts: bool = True) -> Any:  # noqa: ARG002 - fabric's
         """One call a task, whatever -H says."""
-        return super().expand_calls(calls, apply_hosts=False)
+        taken = [call for call in calls if getattr(_body_of(call), "takes_command", False)]
+        remainder = self.core.remainder
+        self.core.remainder = "" if taken else remainder
+        try:
+            return super().expand_calls(calls, apply_hosts=False)
+        finally:
+            self.core.remainder = remainder
+
+
+def command_of_command_line() -> str:
+    """What was given after `--`, as a line for a shell: one word alone is a line already, several
+    are a command and its arguments."""
+    words = program.argv[program.argv.index("--") + 1 :] if "--" in program.argv else []
+    return words[0] if len(words) == 1 else shlex.join(words)
 
 
 def hosts_of_command_line() -> list[str]:
@@ -30,12 +44,17 @@ def hosts_of_command_line() -> list[str]:
 
 
 def task(
-    name: str, *, is_default: bool = False, about: Mapping[str, str] | None = None
+    name: str,
+    *,
+    is_default: bool = False,
+    about: Mapping[str, str] | None = None,
+    takes_command: bool = False,
 ) -> Callable[[Callable[..., None]], Any]:
     """A Fabric task of that name, whose FreeholdError is its last words and exit code 1.
 
     The default of a collection is called by the collection's name alone. `about` has a line for
-    each option, which `fab --help TASK` prints.
+    each option, which `fab --help TASK` prints. One that `takes_command` may be followed by
+    `-- COMMAND`, see command_of_command_line.
     """
 
     def decorate(body: Callable[..., None]) -> Any:
@@ -55,7 +74,9 @@ def task(
 
         # Letters for twenty options would be arbitrary: whoever describes them has none.
         options = {"help": dict(about), "auto_shortflags": False} if about else {}
-        return fabric.task(name=name, default=is_default, **options)(ending_with_its_reader(run))
+        quiet = ending_with_its_reader(run)
+        quiet.takes_command = takes_command  # type: ignore[attr-defined]
+        return fabric.task(name=name, default=is_default, **options)(quiet)
 
     return decorate
 
@@ -72,3 +93,7 @@ def ending_with_its_reader(body: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     return run
+
+
+def _body_of(call: Any) -> Any:
+    return getattr(call, "task", call).body

@@ -39,6 +39,11 @@ class Target:
 
 def stack() -> Spec:
     """The declaration of the selected stack."""
+    return load(stack_file(stack_name(), ROOT), root=ROOT)
+
+
+def stack_name() -> str:
+    """The selected stack's. Raises FreeholdError where none is."""
     name = _selected_stack()
     if name is None:
         raise FreeholdError.of(
@@ -46,7 +51,7 @@ def stack() -> Spec:
             f"expected one selected stack, found {', '.join(stacks(ROOT)) or 'none'}",
             "pulumi stack select NAME, or set PULUMI_STACK",
         )
-    return load(stack_file(name, ROOT), root=ROOT)
+    return name
 
 
 @functools.cache  # pulumi takes half a second to say it
@@ -127,6 +132,11 @@ def _target(name: str, spec: Spec | None) -> Target:
     nodes = {node.name: node for node in spec.nodes} if spec else {}
     node = nodes.get(name)
     settings = SshSettings(spec.ssh.config, spec.ssh.connect_timeout_s) if spec else SshSettings()
+    if spec is not None and spec.rented is not None and node is not None:
+        # Not for a stack of owned boxes: its ledger is read, and nothing is asked of AWS.
+        from playbooks.rented import rented_host
+
+        return Target(rented_host(spec, spec.rented, settings), node)
     return Target(SshHost(name, node.ssh if node else name, settings), node)
 
 

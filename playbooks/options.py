@@ -23,6 +23,17 @@ def count_of(name: str, option: str) -> int:
     return int(option)
 
 
+def hours_of(name: str, option: str) -> float:
+    """A number of hours above 0."""
+    try:
+        hours = float(option)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours < float("inf"):
+        raise FreeholdError.of(name, f'expected a number of hours above 0, got "{option}"')
+    return hours
+
+
 def word_of(name: str, option: str, words: Collection[str]) -> str:
     """One of the words."""
     if option not in words:
