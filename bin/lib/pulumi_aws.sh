@@ -12,6 +12,7 @@ setup_aws_sdk() {
   if aws_sdk_is_there; then return; fi
   take_lock
   if aws_sdk_is_there; then return; fi
+  mkdir -p "$work/aws-sdk"
   run_slowly "Pulumi's SDK of AWS with pip" "$venv/bin/python" -m pip install --disable-pip-version-check \
     --no-deps --no-compile --require-hashes --target "$work/aws-sdk" -r "$aws_sdk_lock" ||
     { say "no SDK of AWS: tests of rented stacks will fail" && return; }

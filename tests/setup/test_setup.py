@@ -178,7 +178,8 @@ def test_lab_tools_that_are_there_are_not_installed(machine: Machine) -> None:
     for tool in ("systemd-nspawn", "mmdebstrap", "ip", "ssh", "shellcheck"):
         machine.install(tool, "exit 1")
     machine.run(machine.clone("checkout") / "bin/setup", "--lab")
-    assert machine.asked()[-2:] == [BUILT[-1], SERVER]
+    assert machine.asked()[-3:-1] == [BUILT[-1], SERVER]
+    assert machine.asked()[-1] == "pip install requirements.lock"
 
 
 def test_the_tests_s3_server_is_built_once_and_not_for_the_demo(machine: Machine) -> None:
