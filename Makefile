@@ -17,10 +17,10 @@ demo-down: ## Remove everything that the demo made
 	@bin/setup
 	@$(PYTHON) -m demo down
 
-test: ## Set-up, lint and all the tests
+test: ## Set-up, lint and all the tests (ARGS="-n 2 --dist loadfile": two files at a time)
 	@bin/setup --lab
 	@bin/lint
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest $(ARGS)
 
 lint: ## Style, types and shell scripts
 	@bin/setup

@@ -185,8 +185,16 @@ def syncing(stack: Stack, boxes: Sequence[lab.Box]) -> Iterator[subprocess.Popen
             start_new_session=True,
         )
         arriving = [box.folder / "upper" / WEIGHTS[1:] for box in boxes]
-        assert in_time(lambda: all(list(path.glob("*.partial/*.gguf")) for path in arriving))
+        assert in_time(lambda: all(map(has_begun, arriving)))
         yield process
+
+
+def has_begun(sets: Path) -> bool:
+    """Whether a set's first file is on its way there."""
+    try:
+        return bool(list(sets.glob("*.partial/*.gguf")))
+    except FileNotFoundError:  # a folder that went while it was listed
+        return False
 
 
 def started_by(run: str) -> dict[int, list[str]]:
