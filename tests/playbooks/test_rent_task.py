@@ -6,7 +6,9 @@ import contextlib
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +45,7 @@ class Keyed(http.server.BaseHTTPRequestHandler):
         self.wfile.write(self.path.encode())
 http.server.ThreadingHTTPServer(("127.0.0.1", {PORT}), Keyed).serve_forever()
 """
+PATIENCE_S = 120
 ASK = """\
 import os, urllib.request
 headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
@@ -73,11 +76,12 @@ def node(box: lab.Box) -> Iterator[Host]:
 
 @pytest.fixture
 def place(box: lab.Box) -> Place:
-    """Of a node that is always expected back."""
-    return place_of(box)
+    """Of a node that is expected back for as long as a test may last."""
+    until_s = time.monotonic() + PATIENCE_S
+    return place_of(box, lambda: time.monotonic() > until_s)
 
 
-def place_of(box: lab.Box, is_over: Callable[[], bool] = lambda: False) -> Place:
+def place_of(box: lab.Box, is_over: Callable[[], bool]) -> Place:
     server, model = Server(port=PORT), Model(weights="w", alias=MODEL)
     return Place(lambda: open_box(box), is_over, server, model)
 
@@ -91,19 +95,16 @@ def interrupts(tmp_path: Path) -> Iterator[Interrupts]:
 @contextlib.contextmanager
 def meanwhile(condition: Callable[[], object], act: Callable[[], object]) -> Iterator[None]:
     """Acts once the condition holds, which it must come to while the block runs."""
-    held: list[bool] = []
 
-    def wait_and_act() -> None:
-        held.append(in_time(condition))
+    def wait_and_act() -> bool:
+        has_held = in_time(condition)
         act()
+        return has_held
 
-    thread = threading.Thread(target=wait_and_act)
-    thread.start()
-    try:
+    with ThreadPoolExecutor(1) as pool:
+        acted = pool.submit(wait_and_act)
         yield
-    finally:
-        thread.join()
-    assert held == [True]
+    assert acted.result()
 
 
 def interrupt() -> None:
@@ -297,8 +298,10 @@ def test_a_node_that_is_silent_when_the_task_is_to_end_has_nothing_to_wait_for(
     node: Host, place: Place, interrupts: Interrupts, tmp_path: Path, box: lab.Box
 ) -> None:
     def cut_and_interrupt() -> None:
-        box.cut_power()
-        interrupt()
+        try:
+            box.cut_power()
+        finally:
+            interrupt()
 
     with meanwhile(has_begun(tmp_path), cut_and_interrupt):
         outcome = run_there(Task(f"echo begun; {WAIT}"), place, tmp_path, interrupts)
