@@ -18,7 +18,8 @@ class Died(BaseException):
 
 class CountedHost(SshHost):
     """`commands` are those that ran; from `dies_at` (an index) on, or once `dies_after_bytes` were
-    streamed, the controller dies; once `cancels_after_bytes` were, someone presses Ctrl-C."""
+    streamed, the controller dies, but not before `before_death` returned; once
+    `cancels_after_bytes` were, someone presses Ctrl-C."""
 
     def __init__(self, name: str, destination: str, settings: SshSettings) -> None:
         super().__init__(name, destination, settings)
@@ -26,6 +27,7 @@ class CountedHost(SshHost):
         self.streamed_bytes = 0
         self.dies_at: int | None = None
         self.dies_after_bytes: int | None = None
+        self.before_death: Callable[[], object] = lambda: None
         self.cancels_after_bytes: int | None = None
 
     def run(self, command: Command, chunks: Iterable[bytes] = ()) -> Result:
@@ -53,6 +55,7 @@ class CountedHost(SshHost):
     def _count(self, size_bytes: int) -> None:
         self.streamed_bytes += size_bytes
         if self.dies_after_bytes is not None and self.streamed_bytes >= self.dies_after_bytes:
+            self.before_death()
             raise Died
         if self.cancels_after_bytes is not None and self.streamed_bytes >= self.cancels_after_bytes:
             self.cancel()

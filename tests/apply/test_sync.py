@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,10 +63,18 @@ def require_whole(box: CountedHost, manifest: Manifest) -> None:
 class Ear(Unheard):
     """Counts what it hears."""
 
-    moved_bytes = read_bytes = 0
+    def __init__(self) -> None:
+        self.moved_bytes = self.read_bytes = 0
+        self._changed = threading.Condition()
 
     def moved(self, size_bytes: int) -> None:
-        self.moved_bytes += size_bytes
+        with self._changed:
+            self.moved_bytes += size_bytes
+            self._changed.notify_all()
+
+    def wait_until_moved(self, size_bytes: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.moved_bytes >= size_bytes, timeout=60)
 
     def read_back(self, size_bytes: int) -> None:
         self.read_bytes += size_bytes
@@ -133,9 +142,11 @@ def test_odd_sets_arrive_whole(box: CountedHost, empty_store: Store, tmp_path: P
 def test_what_an_interrupted_sync_brought_is_not_sent_again(
     box: CountedHost, empty_store: Store, manifest: Manifest
 ) -> None:
+    ear = Ear()
     box.dies_after_bytes = 7 * MB
+    box.before_death = lambda: ear.wait_until_moved(6 * MB)
     with pytest.raises(Died):
-        converge(box, [FileSet(manifest)], empty_store)
+        converge(box, [FileSet(manifest)], empty_store, Syncing(lambda _step: ear))
     box.restart()
     found = look(box, [FileSet(manifest)])[0]
     assert found.proven == frozenset()
