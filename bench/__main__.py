@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench import peers, sizing, transfer
 from bench.converge import Converging
-from bench.project import empty_project, environment, real_project
+from bench.project import empty_project, environment, real_project, rented_project
 from bench.report import Comparison, Report
 from bench.up import nothing_to_change, until_first_token
 from demo.parts import fill_store
@@ -80,23 +80,29 @@ def measure_on_boxes(report: Report, parts: Collection[str]) -> None:
 
 
 def measure_up(report: Report, folder: Path) -> None:
-    """On one bare box: the first `up`, and then those with nothing to change."""
-    store = folder / "store"
-    fill_store(store, say)
+    """On one bare box each, owned and rented: the first `up`, and those with nothing to change."""
+    place = folder / "store"
+    store = fill_store(place, say)
     variables = environment(folder)
     empty = empty_project(folder / "empty", variables)
-    say("starting a bare box")
+    say("starting two bare boxes")
     with (
-        lab.temporary(1, lab.default_state_dir()) as boxes,
-        real_project(boxes, store, variables) as real,
+        lab.temporary(2, lab.default_state_dir()) as boxes,
+        real_project(boxes, place, variables) as owned,
+        rented_project(boxes, store, folder / "rented") as rented,
     ):
         say("pulumi up until the first token")
-        report.first_token_s |= until_first_token(real)
-        say("pulumi up with nothing to change")
-        timings = nothing_to_change(real, empty, report.rounds)
-    others = {"an empty program": timings["empty"]}
-    what = "pulumi up, nothing to change"
-    report.comparisons.append(Comparison(what, timings["ours"], others, UP_GOALS))
+        report.first_token_s |= until_first_token(owned)
+        for what, real, goals in (
+            ("nothing to change", owned, UP_GOALS),
+            ("nothing to change, a rented node", rented, {}),
+        ):
+            say(f"pulumi up, {what}")
+            timings = nothing_to_change(real, empty, report.rounds)
+            others = {"an empty program": timings["empty"]}
+            report.comparisons.append(
+                Comparison(f"pulumi up, {what}", timings["ours"], others, goals)
+            )
 
 
 def measure_converge(report: Report, folder: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 from bench.measure import Run, timed
 from demo.parts import ENGINE, WEIGHTS
 from freehold.lab import Lab
+from freehold.weights.store import Store
 
 ROOT = Path(__file__).parent.parent
 UP = ("up", "--yes", "--skip-preview", "--color", "never")
@@ -58,6 +59,26 @@ def empty_project(folder: Path, environment: Mapping[str, str]) -> Project:
     project = Project(folder, "empty", environment)
     timed(project.run("stack", "init"))
     return project
+
+
+@contextlib.contextmanager
+def rented_project(lab: Lab, store: Store, folder: Path) -> Iterator[Project]:
+    """The same program with a stack that rents the last box of `lab`, in a world without AWS."""
+    # Not for the other parts: moto and boto3 take a second to import.
+    from tests.aws.world import World
+    from tests.infra.rented import boots_as, rented_stack
+
+    world, key = World(), lab.boxes[-1].lab_folder / "client_key.pub"
+    try:
+        boots_as(world, lab.boxes[-1])
+        rented = rented_stack(folder, store, world, key, user="admin", hours=4)
+        try:
+            yield Project(ROOT, rented.stack.name, rented.stack.env)
+            rented.stack.destroy().must()
+        finally:
+            rented.stack.forget()
+    finally:
+        world.close()
 
 
 @contextlib.contextmanager

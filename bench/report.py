@@ -24,7 +24,8 @@ WIDTH = 160  # of plain text: wide enough for one line a row
 
 @dataclass(frozen=True)
 class Comparison:
-    """Ours beside others; `goals` are the most that ours may be of each, as a ratio."""
+    """Ours beside others; `goals` are the most that ours may be of each, as a ratio; where
+    there is none it is only told."""
 
     what: str
     ours: Timing
@@ -89,10 +90,9 @@ class Report:
         for some in self.comparisons:
             what, ours = some.what, str(some.ours)
             for name, timing in some.others.items():
-                ratio, goal = some.ratio(name), some.goals[name]
-                verdict = "[green]met[/]" if ratio <= goal else "[red]missed[/]"
-                row = (what, ours, name, str(timing), f"{ratio:.2f}x", f"<= {goal:g}x", verdict)
-                table.add_row(*row)
+                ratio, goal = some.ratio(name), some.goals.get(name)
+                row = (what, ours, name, str(timing), f"{ratio:.2f}x")
+                table.add_row(*row, *_judged(ratio, goal))
                 what = ours = ""
         return table
 
@@ -107,9 +107,19 @@ class Report:
         return table
 
 
+def _judged(ratio: float, goal: float | None) -> tuple[str, ...]:
+    if goal is None:
+        return ()
+    return f"<= {goal:g}x", "[green]met[/]" if ratio <= goal else "[red]missed[/]"
+
+
 def _plain(some: Comparison) -> dict[str, object]:
     others = {
-        name: {"samples_s": timing.samples_s, "ratio": some.ratio(name), "goal": some.goals[name]}
+        name: {
+            "samples_s": timing.samples_s,
+            "ratio": some.ratio(name),
+            "goal": some.goals.get(name),
+        }
         for name, timing in some.others.items()
     }
     return {"what": some.what, "ours": {"samples_s": some.ours.samples_s}, "others": others}

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from demo.parts import ENGINE, WEIGHTS
+from freehold import lab
 from freehold.rent.book import LeaseBook
 from freehold.rent.lease import time_of, time_text
 from freehold.rent.pages import note_name
 from freehold.rent.record import Record
 from freehold.weights.store import Store
+from tests.aws.host_key import CONSOLE
 from tests.aws.sdk import engine_environment
 from tests.aws.shop import Shop
 from tests.aws.world import World
@@ -125,6 +127,23 @@ def rented_stack(
     stack = Stack(folder, config, backend)
     stack.env |= engine_environment({"PATH": stack.env["PATH"], **world.environment()})
     return Rented(stack, world, shop, store, LeaseBook(store.objects))
+
+
+def boots_as(world: World, box: lab.Box, host_key: str | None = None) -> None:
+    """Have each instance of `world` be the running `box`; its console shows the box's host key, or
+    another."""
+    shown = host_key or host_key_of(box)
+
+    def boot(instance_id: str) -> None:
+        world.set_address(instance_id, box.address)
+        world.set_console(instance_id, CONSOLE.format(keys=shown))
+
+    world.on_launch = boot
+
+
+def host_key_of(box: lab.Box) -> str:
+    """Its public one."""
+    return (box.folder / "seed/etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
 
 
 def rent_key(folder: Path) -> Path:

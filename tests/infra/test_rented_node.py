@@ -13,10 +13,9 @@ from freehold import lab
 from freehold.custody.ledger import read_ledger
 from freehold.hosts.ssh import SshHost
 from freehold.weights.store import Store
-from tests.aws.host_key import CONSOLE
 from tests.aws.world import World
 from tests.infra.on_box import is_served, seen_on, server_pid
-from tests.infra.rented import Rented, rented_stack
+from tests.infra.rented import Rented, boots_as, host_key_of, rented_stack
 from tests.infra.stack import ROOT
 
 
@@ -26,13 +25,7 @@ def rented(
 ) -> Iterator[Rented]:
     """Its instances are the first box, whose host key their consoles show."""
     world, box = World(), lab_boxes.boxes[0]
-    key = (box.folder / "seed/etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
-
-    def boot(instance_id: str) -> None:
-        world.set_address(instance_id, box.address)
-        world.set_console(instance_id, CONSOLE.format(keys=key))
-
-    world.on_launch = boot
+    boots_as(world, box)
     folder = tmp_path_factory.mktemp("rented")
     found = rented_stack(
         folder, store, world, box.lab_folder / "client_key.pub", user="admin", hours=1
@@ -122,13 +115,7 @@ def test_a_host_key_that_the_console_did_not_show_is_refused(
     lab_boxes: lab.Lab, store: Store, tmp_path: Path
 ) -> None:
     world, (box, other) = World(), lab_boxes.boxes
-    another = (other.folder / "seed/etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
-
-    def boot(instance_id: str) -> None:
-        world.set_address(instance_id, box.address)
-        world.set_console(instance_id, CONSOLE.format(keys=another))
-
-    world.on_launch = boot
+    boots_as(world, box, host_key_of(other))
     found = rented_stack(
         tmp_path, store, world, box.lab_folder / "client_key.pub", user="admin", hours=1
     )
