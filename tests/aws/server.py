@@ -9,9 +9,9 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
-import botocore.loaders
+import botocore.session
 import moto.settings
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -39,15 +39,7 @@ class Account(Protocol):
 
 def _load_models_once() -> None:
     """botocore reads its models anew for each session (0.3 s for EC2), and each test has one."""
-    read = botocore.loaders.JSONFileLoader.load_file
-    known: dict[str, Any] = {}
-
-    def load_file(self: botocore.loaders.JSONFileLoader, path: str) -> Any:
-        if path not in known:
-            known[path] = read(self, path)
-        return known[path]
-
-    botocore.loaders.JSONFileLoader.load_file = load_file
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 class Server:

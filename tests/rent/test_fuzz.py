@@ -30,7 +30,7 @@ from tests.rent.stage import Stage, killed_at_call, offer, staged
 
 REGION = "us-east-1"
 HOURS = 4
-PROGRAMS, EACH = 5, 6
+BLOCKS, EACH = 10, 10
 FAULTS: tuple[dict[str, str], ...] = (
     {"action": "RunInstances", "code": "InsufficientInstanceCapacity"},
     {"action": "RunInstances", "when": "timeout"},
@@ -47,6 +47,7 @@ class Program:
     def __init__(self, world: World, folder: Path, seed: int) -> None:
         self._chance = random.Random(seed)  # noqa: S311 - the same program each time
         self.world, self._folder = world, folder
+        self._alive = world.aws()
         self.stage: Stage = staged(world, folder, (offer(), offer(zone=f"{REGION}b")), HOURS)
         self.token = self.stage.lease.token
         self._skew = timedelta(0)
@@ -136,8 +137,7 @@ class Program:
         self.world.calls_until_described = 0
         self.world.clock.advance(minutes=2)  # what EC2 made just now it may not show yet
         self.world.ledger.hidden.clear()
-        aws = self.world.aws()
-        found = survey(aws, regions(aws), self.token)
+        found = survey(self._alive, regions(self._alive), self.token)
         if self.world.billing(self.token):
             assert exit_code(found) != 0, self.told
 
@@ -150,8 +150,7 @@ class Program:
         if switch == "schedule":
             self.world.fire_schedules()
         else:
-            aws = self.world.aws()
-            reap(aws, regions(aws), self.world.clock(), pause=never)
+            reap(self._alive, regions(self._alive), self.world.clock(), pause=never)
 
     def _clock(self) -> datetime:
         return self.world.clock() + self._skew
@@ -161,7 +160,7 @@ class Program:
 
     def _aws(self) -> Aws:
         if self._chance.random() < 0.5:
-            return self.world.aws()
+            return self._alive
         return killed_at_call(
             self._chance.choice(("before", "after")), self._chance.randrange(1, 15)
         )
@@ -175,7 +174,7 @@ class Program:
 
 
 @pytest.mark.parametrize("switch", ["schedule", "reap"])
-@pytest.mark.parametrize("block", range(PROGRAMS))
+@pytest.mark.parametrize("block", range(BLOCKS))
 def test_nothing_that_bills_outlives_its_lease_whatever_happens(
     block: int, switch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
