@@ -89,7 +89,7 @@ def _why_not(aws: Aws, thing: Thing, left: Iterable[Left], blind: Sequence[str])
         return ""
     if blind and thing.region == GLOBAL:
         return f"it may be needed to end an instance in {blind[0]}, which was not looked at"
-    lives = [rest.thing for rest in left if rest.thing.token == thing.token and _ends(rest.thing)]
+    lives = [rest.thing for rest in left if rest.thing.token == thing.token and _needs(rest.thing)]
     if not lives and thing.kind is Kind.SCHEDULE:
         try:
             lives = look(aws, Kind.INSTANCE, thing.region, thing.token)
@@ -98,8 +98,11 @@ def _why_not(aws: Aws, thing: Thing, left: Iterable[Left], blind: Sequence[str])
     return f"it is needed while {lives[0]} is there" if lives else ""
 
 
-def _ends(thing: Thing) -> bool:
-    """Whether a role is needed for what is left of its lease."""
+def _needs(thing: Thing) -> bool:
+    """Whether what ends a lease is needed while this is left of it: what is attached shows that an
+    instance lives which AWS does not describe yet."""
+    if thing.kind in (Kind.VOLUME, Kind.INTERFACE):
+        return thing.state == "in-use"
     return thing.kind in (Kind.INSTANCE, Kind.SCHEDULE)
 
 

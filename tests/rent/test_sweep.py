@@ -137,6 +137,18 @@ def test_an_instance_that_cannot_be_ended_keeps_all_that_would_end_it(ours: Left
     assert {thing.kind for thing in done.gone} >= {Kind.KEY}
 
 
+def test_a_volume_in_use_keeps_what_would_end_the_instance_that_is_not_described_yet(
+    ours: Leftovers,
+) -> None:
+    ours.make(Kind.SCHEDULE)
+    ours.world.calls_until_described = 10
+    machine = ours.make(Kind.INSTANCE)
+    done = swept(ours.world)
+    assert not any(thing.id == machine for thing in done.gone)
+    assert "is there" in why(done)[Kind.SCHEDULE]
+    assert Kind.ROLE in why(done)
+
+
 def test_what_is_held_by_an_instance_that_is_left_is_not_asked_for(ours: Leftovers) -> None:
     ours.make(Kind.INSTANCE)
     free = ours.make(Kind.VOLUME)
