@@ -17,10 +17,13 @@ from freehold.weights.store import Store
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> Iterator[None]:
-    """A runner in the background ignores SIGINT, and all that it starts would inherit that."""
+    """A runner in the background ignores SIGINT, one under nohup SIGHUP, and all that it starts
+    would inherit that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before_hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, before_hangup)
 
 
 @pytest.fixture(scope="session")

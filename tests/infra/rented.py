@@ -157,4 +157,5 @@ def kill_providers(running: Running) -> None:
     """SIGKILL to the processes of our provider that this run of the engine started."""
     for pid, argv in running.left().items():
         if "freehold.infra.plugin" in argv:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the engine may have ended it
+                os.kill(pid, signal.SIGKILL)

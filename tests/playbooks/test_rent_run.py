@@ -135,10 +135,20 @@ def booting(
     world.close()
 
 
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What comes of all tests of this file."""
+    return tmp_path_factory.mktemp("rent-run-results")
+
+
 @pytest.fixture
-def renting(booting: tuple[Rented, Boots, Path], tmp_path: Path) -> Iterator[Renting]:
+def renting(
+    booting: tuple[Rented, Boots, Path], results: Path, request: pytest.FixtureRequest
+) -> Iterator[Renting]:
     """With results of its own for each test."""
-    found = Renting(*booting, tmp_path)
+    folder = results / request.node.name
+    folder.mkdir()
+    found = Renting(*booting, folder)
     with found.runs:
         yield found
 
@@ -147,7 +157,7 @@ WEIGHTS_BYTES = 64 << 20
 
 
 def with_canary(folder: Path) -> list[Path]:
-    """The files in a folder that have the key in them as it is; models of other tests are none."""
+    """The files in a folder that have the key in them as it is; large ones are weights."""
     files = [p for p in folder.rglob("*") if p.is_file() and p.stat().st_size < WEIGHTS_BYTES]
     assert files
     return [path for path in files if CANARY.encode() in path.read_bytes()]
@@ -194,12 +204,12 @@ def test_it_goes_from_a_quote_to_a_report_and_leaves_nothing(
     assert lease["instances"][0]["ended_at"] is not None
 
 
-def test_the_key_was_seen_nowhere(renting: Renting, store: Store) -> None:
+def test_the_key_was_seen_nowhere(renting: Renting, results: Path, store: Store) -> None:
     """After a run that has used it: in no state, store, ledger, user data, tag or call."""
     rented, world = renting.rented, renting.world
     assert with_canary(rented.stack.folder) == []
     assert with_canary(Path(store.place)) == []
-    assert with_canary(renting.folder.parent) == []
+    assert with_canary(results) == []
     (machine,) = world.machines()
     assert "freehold-lease" in machine.user_data
     assert CANARY not in f"{machine.user_data} {machine.tags}"
