@@ -6,6 +6,7 @@ import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold.errors import FreeholdError
 from freehold.lab.root import run_as_root
 
 
@@ -37,7 +38,11 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, if it is still the process that was written down."""
         if self.is_alive():
-            run_as_root(f"process {self.pid}", "kill", "-KILL", str(self.pid))
+            try:
+                run_as_root(f"process {self.pid}", "kill", "-KILL", str(self.pid))
+            except FreeholdError:
+                if self.is_alive():  # it may have ended by itself meanwhile
+                    raise
 
 
 def is_free(lock: Path) -> bool:
