@@ -7,6 +7,7 @@ from playbooks import (
     custody,
     engine,
     fetch,
+    keys,
     lab,
     lease_audit,
     leases,
@@ -32,6 +33,7 @@ for module in (size, weights, engine, service, node, lab):
     namespace.add_collection(Collection.from_module(module))
 namespace.add_collection(_rent := Collection("rent"))
 namespace.add_collection(Collection.from_module(leases, "lease"))
+namespace.add_collection(Collection.from_module(keys, "key"))
 for of_weights in (
     fetch.fetch,
     custody.sign,

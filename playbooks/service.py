@@ -12,6 +12,7 @@ from freehold.hosts.command import Command
 from freehold.hosts.host import run_or_raise
 from freehold.plan.steps import RestartUnit, StartUnit, StopUnit
 from freehold.plan.unit import Unit
+from freehold.render.door import DOOR_UNIT
 from freehold.render.paths import UNIT
 from freehold.service.client import connect, read_key
 from freehold.service.measure import measure
@@ -74,10 +75,11 @@ def restart(_c: Any) -> None:
 
 
 @task("logs")
-def logs(_c: Any, lines: str = "50") -> None:
-    """The last lines of the server's journal."""
-    count = count_of("--lines", lines)
-    script = f"journalctl -q -u {UNIT} -n {count} --no-pager -o short-iso"
+def logs(_c: Any, lines: str = "50", of: str = "server") -> None:
+    """The last lines of the server's journal, or of its door's (--of door)."""
+    count, units = count_of("--lines", lines), {"server": UNIT, "door": DOOR_UNIT}
+    unit = units[word_of("--of", of, units)]
+    script = f"journalctl -q -u {unit} -n {count} --no-pager -o short-iso"
     on_nodes(lambda target: run_or_raise(target.host, Command(script, "reading the journal")))
 
 

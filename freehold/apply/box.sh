@@ -35,13 +35,13 @@ remember() ( # a subshell: `parent` is its own in each call
   fi
 )
 
-# place PATH MODE, content on stdin in base64: written aside, flushed, renamed.
+# place PATH MODE GROUP, content on stdin in base64: written aside, flushed, renamed.
 place() {
   remember "$1"
   [ -d "$(dirname "$1")" ] || mkdir -p "$(dirname "$1")"
   rm -f "$1.freehold"
   (umask 077 && base64 -d >"$1.freehold")
-  chown root:root "$1.freehold"
+  chown "root:$3" "$1.freehold"
   chmod "$2" "$1.freehold"
   # The same content keeps its time: a changed mode alone restarts nothing.
   if [ "$(sha256sum <"$1.freehold")" = "$(sha256sum 2>/dev/null <"$1")" ]; then touch -r "$1" "$1.freehold"; fi
@@ -81,13 +81,16 @@ remove_unit() {
 
 start_unit() {
   systemctl reset-failed -q "$1" 2>/dev/null || true
-  systemctl restart "$1" || {
-    status=$?
-    # Why, in the unit's own words: systemd says only that it failed.
-    run=$(systemctl show -p InvocationID --value "$1")
-    journalctl -q -o cat -n 10 --no-pager "_SYSTEMD_INVOCATION_ID=$run" >&2
-    exit "$status"
-  }
+  systemctl restart "$1" || tell_why "$1" $?
+}
+
+reload_unit() { systemctl reload "$1" || tell_why "$1" $?; }
+
+# tell_why UNIT STATUS: in the unit's own words, as systemd says only that it failed.
+tell_why() {
+  run=$(systemctl show -p InvocationID --value "$1")
+  journalctl -q -o cat -n 10 --no-pager "_SYSTEMD_INVOCATION_ID=$run" >&2
+  exit "$2"
 }
 
 # No questions, no suggestions, an edited file of /etc stays; another run of apt is waited for. What it

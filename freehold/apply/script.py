@@ -16,6 +16,7 @@ from freehold.plan.steps import (
     LeaveBox,
     PlaceFile,
     PruneFolders,
+    ReloadUnit,
     ReloadUnits,
     RemoveFileSet,
     RemovePackage,
@@ -64,9 +65,9 @@ def _hint(step: Step | None) -> str | None:
 
 def _line(step: Step) -> str:
     match step:
-        case PlaceFile(path=path, content=content, mode=mode):
+        case PlaceFile(path=path, content=content, mode=mode, group=group):
             text = base64.encodebytes(content).decode()
-            return f"place {quote(path)} {mode} <<'.'\n{text}."
+            return f"place {quote(path)} {mode} {quote(group)} <<'.'\n{text}."
         case RestoreFile(path=path):
             return f"restore {quote(path)}"
         case RemoveFileSet(manifest=manifest):
@@ -77,6 +78,8 @@ def _line(step: Step) -> str:
             return f"systemctl enable -q {quote(unit)}"
         case StartUnit(unit=unit) | RestartUnit(unit=unit):
             return f"start_unit {quote(unit)}"
+        case ReloadUnit(unit=unit):
+            return f"reload_unit {quote(unit)}"
         case StopUnit(unit=unit):
             return f"systemctl stop {quote(unit)}"
         case RemoveUnit(unit=unit):

@@ -35,6 +35,8 @@ class UnitFacts:
     watched: dict[str, WatchedFile | None]
     port_holder: str | None
     """Who listens on the unit's port, if not the unit itself."""
+    loaded_at_s: float | None = None
+    """When it last took up its files, of a unit that writes a stamp then."""
 
     @property
     def is_absent(self) -> bool:
@@ -52,11 +54,14 @@ class UnitFacts:
         return self.sub_state == "auto-restart"
 
     def is_stale(self, path: str) -> bool:
-        """Whether the running process began before `path` had its present content."""
+        """Whether the running process began, or took its files up, before `path` had its present
+        content."""
         file = self.watched.get(path)
         if not self.is_running or self.started_at_s is None:
             return False
-        return file is None or file.changed_at_s > self.started_at_s
+        is_its_own = path.endswith((".service", ".timer"))
+        since_s = None if is_its_own else self.loaded_at_s
+        return file is None or file.changed_at_s > (since_s or self.started_at_s)
 
 
 _PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths"
@@ -64,8 +69,11 @@ _OF_A_SERVICE = "MainPID,NRestarts,ExecMainStartTimestamp"
 _OF_A_TIMER = "ActiveEnterTimestamp"  # it has no process
 
 
-def unit_fact(unit: str, watched: tuple[str, ...], port: int | None = None) -> Fact[UnitFacts]:
-    """The unit, the files whose change asks for a restart, and who holds its TCP port."""
+def unit_fact(
+    unit: str, watched: tuple[str, ...], port: int | None = None, stamp: str = ""
+) -> Fact[UnitFacts]:
+    """The unit, the files whose change asks for a restart, and who holds its TCP port; `stamp` is
+    the file that it touches whenever it takes up the others."""
     is_timer = unit.endswith(".timer")
     properties = f"{_PROPERTIES},{_OF_A_TIMER if is_timer else _OF_A_SERVICE}"
     lines = [f"systemctl show --timestamp=us+utc -p {properties} {quote(unit)} || exit"]
@@ -75,10 +83,17 @@ def unit_fact(unit: str, watched: tuple[str, ...], port: int | None = None) -> F
             f"if [ -f {p} ]; then echo watched {p} $(stat -c %.9Y {p}) $(sha256sum <{p}); "
             f"else echo watched {p} absent; fi"
         )
+    if stamp:
+        lines.append(f"echo loaded $(stat -c %.9Y {quote(stamp)} 2>/dev/null)")
     if port is not None:
         lines.append(
             f"echo listening $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null "
             f"| grep -ci '^ *[0-9]*: [0-9A-F]*:{port:04X} [0-9A-F:]* 0A ')"
+        )
+        # Who listens may be a child of the main process.
+        lines.append(
+            f"group=$(systemctl show -p ControlGroup --value {quote(unit)}); "
+            '[ -z "$group" ] || echo own $(cat "/sys/fs/cgroup$group/cgroup.procs" 2>/dev/null)'
         )
         lines.append(f"ss -Hltnp 'sport = :{port}' 2>/dev/null | sed 's/^/socket /'")
     return Fact(unit, "\n".join([*lines, "true"]), partial(_parse, is_timer=is_timer))
@@ -92,6 +107,7 @@ def _parse(text: str, is_timer: bool) -> UnitFacts:
     active_state = field(text, "ActiveState")
     main_pid = 0 if is_timer else int(field(text, "MainPID"))
     has_started = active_state == "active" if is_timer else bool(main_pid)
+    loaded = re.search(r"^loaded (\S+)$", text, re.MULTILINE)
     started = field(text, _OF_A_TIMER if is_timer else "ExecMainStartTimestamp")
     return UnitFacts(
         load_state=field(text, "LoadState"),
@@ -105,6 +121,7 @@ def _parse(text: str, is_timer: bool) -> UnitFacts:
         drop_ins=tuple(field(text, "DropInPaths").split()),
         watched=watched,
         port_holder=_port_holder(text, main_pid),
+        loaded_at_s=float(loaded[1]) if loaded else None,
     )
 
 
@@ -119,7 +136,9 @@ def _port_holder(text: str, main_pid: int) -> str | None:
     if listening is None or listening[1] == "0":
         return None
     holders = re.findall(r'\("([^"]+)",pid=(\d+)', text)
-    if any(int(pid) == main_pid for _, pid in holders):
+    own = re.search(r"^own (.*)$", text, re.MULTILINE)
+    pids = {str(main_pid), *(own[1].split() if own else ())}
+    if any(pid in pids for _, pid in holders):
         return None
     if not holders:
         # Without ss the holder has no name: the unit's own while it runs, else a stranger.

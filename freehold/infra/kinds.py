@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -14,12 +15,14 @@ from freehold.hosts.host import Host
 from freehold.infra import type_names
 from freehold.infra.values import Properties, has_unknown
 from freehold.plan.box import Box
+from freehold.plan.door import door_unit_item
 from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
 from freehold.plan.package import Package
 from freehold.plan.package import state_of as package_state
 from freehold.plan.unit import Unit
+from freehold.service.door import door_state, require_door
 from freehold.service.state import state_of
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 
@@ -53,6 +56,9 @@ class ResourceKind(ABC):
         """All properties, those that only the box knows among them."""
         return inputs
 
+    def prove(self, inputs: Properties, host: Host, cancelled: threading.Event) -> None:  # noqa: B027
+        """Once it is converged, what facts do not say: whether it answers. Raises HostError."""
+
 
 class BoxKind(ResourceKind):
     """`arch` and `wipe` in; what the box is, out."""
@@ -76,7 +82,7 @@ class BoxKind(ResourceKind):
 
 
 class FileKind(ResourceKind):
-    """`path`, `content` (text), `mode`, `is_secret`."""
+    """`path`, `content` (text), `mode`, `is_secret`, and `group` where it is not root's."""
 
     type_name = type_names.FILE
 
@@ -85,13 +91,15 @@ class FileKind(ResourceKind):
 
     def item(self, inputs: Properties) -> Item:
         content = str(inputs["content"]).encode()
-        return File(inputs["path"], content, inputs["mode"], bool(inputs["is_secret"]))
+        secret, group = bool(inputs["is_secret"]), inputs.get("group", "root")
+        return File(inputs["path"], content, inputs["mode"], secret, group)
 
     def found(self, inputs: Properties, facts: FileFacts | None, host: Host) -> Properties | None:  # noqa: ARG002
         if facts is None:
             return None
         text = facts.content.decode("utf-8", "replace")
-        mode = facts.mode if facts.owner == "root:root" else f"{facts.mode} {facts.owner}"
+        wanted = f"root:{inputs.get('group', 'root')}"
+        mode = facts.mode if facts.owner == wanted else f"{facts.mode} {facts.owner}"
         return {**inputs, "content": text, "mode": mode}
 
 
@@ -169,6 +177,38 @@ class TimerKind(ResourceKind):
         return {**inputs, "state": state, "restart_on": restart_on}
 
 
+class DoorKind(ResourceKind):
+    """`unit`, `port`, `certificate_sha256`, `state` ("ready"), and in `restart_on` the SHA-256 by
+    path of each file that it must have taken up."""
+
+    type_name = type_names.DOOR
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:{inputs['unit']}"
+
+    def item(self, inputs: Properties) -> Item:
+        watched = tuple(sorted(inputs["restart_on"]))
+        return door_unit_item(inputs["port"], watched)
+
+    def is_known(self, inputs: Properties) -> bool:
+        return not has_unknown(
+            {**inputs, "restart_on": sorted(inputs["restart_on"]), "certificate_sha256": ""}
+        )
+
+    def found(self, inputs: Properties, facts: UnitFacts, host: Host) -> Properties | None:
+        if facts.is_absent:
+            return None
+        restart_on = {path: _started_with(facts, path) for path in inputs["restart_on"]}
+        state = facts.active_state
+        if state == "active":
+            state = door_state(host, inputs["port"], inputs["certificate_sha256"])
+        state = state if facts.is_enabled else f"{state}, not enabled"
+        return {**inputs, "state": state, "restart_on": restart_on}
+
+    def prove(self, inputs: Properties, host: Host, cancelled: threading.Event) -> None:
+        require_door(host, inputs["port"], inputs["certificate_sha256"], cancelled)
+
+
 class PackageKind(ResourceKind):
     """`package` (its name), `units_off`, `state` ("installed"); `version` out, as it is there."""
 
@@ -204,4 +244,5 @@ KINDS: tuple[ResourceKind, ...] = (
     PackageKind(),
     ServiceKind(),
     TimerKind(),
+    DoorKind(),
 )

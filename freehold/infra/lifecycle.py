@@ -101,6 +101,7 @@ class BoxResource:
                 if todo:
                     syncing = self._keeping.syncing(urn, instance_of(inputs))
                     converge(host, [item], self._keeping.open_store(), syncing)
+                self._kind.prove(inputs, host, self._sessions.cancelled)
             except FreeholdError as error:
                 raise PartialError(error, self._kind.id(inputs), inputs) from error
         return self._kind.outputs(inputs, session.look(item), session.host)

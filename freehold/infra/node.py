@@ -9,8 +9,19 @@ from typing import Any
 
 import pulumi
 
+from freehold.infra.door import DoorArgs, door_of
 from freehold.infra.layout_inputs import layout_inputs
-from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service, Timer, Where
+from freehold.infra.resources import (
+    Authority,
+    Box,
+    File,
+    FileSet,
+    Layout,
+    Provider,
+    Service,
+    Timer,
+    Where,
+)
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,
@@ -21,6 +32,7 @@ from freehold.render.paths import (
 )
 from freehold.render.service import is_loopback, service_unit, verify_timer, verify_unit
 from freehold.sizing.planned import Planned
+from freehold.spec.door import Door
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
@@ -29,7 +41,7 @@ from freehold.weights.chosen import Chosen
 @dataclass(frozen=True)
 class NodeArgs:
     """What a node serves; `api_key` is a secret. Of a rented one `where` is known once it is there,
-    and `usd_per_hour` too."""
+    and `usd_per_hour` too. Without an `authority` a `door` has a certificate of the site's own."""
 
     node: Node
     model: Model
@@ -40,6 +52,8 @@ class NodeArgs:
     api_key: pulumi.Output[str]
     where: Where
     usd_per_hour: pulumi.Output[float] | None = None
+    door: Door | None = None
+    authority: Authority | None = None
 
 
 class NodeComponent(pulumi.ComponentResource):
@@ -99,9 +113,17 @@ class NodeComponent(pulumi.ComponentResource):
             where, props, pulumi.ResourceOptions(parent=self, provider=provider, depends_on=placed)
         )
         _verifying(where, chosen, base, [box, weights])
-        local = is_loopback(server.listen)
-        self.endpoint = pulumi.Output.all(box.address, service.id).apply(
-            lambda known: f"http://{'127.0.0.1' if local else known[0]}:{server.port}/v1"
+        entrance: pulumi.CustomResource = service
+        scheme, listen, port = "http", server.listen, server.port
+        if args.door is not None:
+            scheme, listen, port = "https", args.door.listen, args.door.port
+            door_args = DoorArgs(
+                args.door, node, where, args.api_key, layout.planned, args.authority
+            )
+            entrance = door_of(door_args, box, service, base)
+        local = is_loopback(listen)
+        self.endpoint = pulumi.Output.all(box.address, entrance.id).apply(
+            lambda known: f"{scheme}://{'127.0.0.1' if local else known[0]}:{port}/v1"
         )
         self.layout = {"mode": layout.mode, "speed": layout.speed}
         self.register_outputs({"endpoint": self.endpoint})

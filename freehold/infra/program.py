@@ -10,7 +10,7 @@ import pulumi
 
 from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
-from freehold.infra.resources import ApiKey, Provider, Where
+from freehold.infra.resources import ApiKey, Authority, Provider, Where
 from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
 from freehold.sizing.planned import Planned
 from freehold.sizing.policy import rent_problems
@@ -45,12 +45,14 @@ def _declare(root: Path) -> None:
     provider = Provider("freehold", spec)
     api_key = _api_key(spec, provider)
     rental = _rental(spec, provider)
+    authority = _authority(spec, provider)
     nodes = {}
     for node in spec.nodes:
         where: Where = {"node": node.name, "ssh": node.ssh}
         args = NodeArgs(
-            node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key, where
-        )
+            node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key, where,
+            door=spec.door, authority=authority,
+        )  # fmt: skip
         if rental is not None:
             args = replace(args, where=rental.where, usd_per_hour=rental.instance.usd_per_hour)
         nodes[node.name] = NodeComponent(args, provider)
@@ -58,6 +60,8 @@ def _declare(root: Path) -> None:
     pulumi.export("layouts", {name: node.layout for name, node in nodes.items()})
     pulumi.export("model", spec.model.alias)
     pulumi.export("api_key", api_key)
+    if authority is not None:
+        pulumi.export("ca_certificate", authority.certificate)
 
 
 def _rental(spec: Spec, provider: Provider) -> RentedComponent | None:
@@ -90,6 +94,14 @@ def _rental(spec: Spec, provider: Provider) -> RentedComponent | None:
         },
     )
     return rental
+
+
+def _authority(spec: Spec, provider: Provider) -> Authority | None:
+    """Where doors have no certificate of the site's own."""
+    if spec.door is None or spec.door.certificate is not None:
+        return None
+    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+    return Authority("authority", stack, pulumi.ResourceOptions(provider=provider))
 
 
 def _api_key(spec: Spec, provider: Provider) -> pulumi.Output[str]:

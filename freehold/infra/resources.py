@@ -48,6 +48,45 @@ class ApiKey(pulumi.CustomResource):
         )
 
 
+class Authority(pulumi.CustomResource):
+    """A stack's certificate authority."""
+
+    certificate: pulumi.Output[str]
+    key: pulumi.Output[str]
+
+    def __init__(self, name: str, stack: str, opts: pulumi.ResourceOptions) -> None:
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["key"])
+        props = {"stack": stack, "certificate": None, "key": None}
+        opts = pulumi.ResourceOptions.merge(opts, secret)
+        super().__init__(type_names.AUTHORITY, name, props, opts)
+
+
+class Certificate(pulumi.CustomResource):
+    """What a door shows: of an authority, for these names."""
+
+    certificate: pulumi.Output[str]
+    key: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        authority: Authority,
+        names: pulumi.Input[list[str]],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["key"])
+        props = {
+            "names": names,
+            "ca_certificate": authority.certificate,
+            "ca_key": authority.key,
+            "state": "good",
+            "certificate": None,
+            "key": None,
+        }
+        opts = pulumi.ResourceOptions.merge(opts, secret)
+        super().__init__(type_names.CERTIFICATE, name, props, opts)
+
+
 class Lease(pulumi.CustomResource):
     """What may be rented until when, in the ledger; `tags` are for all that is rented under it."""
 
@@ -161,8 +200,10 @@ class File(pulumi.CustomResource):
         opts: pulumi.ResourceOptions,
         mode: str = "0644",
         is_secret: bool = False,
+        group: str = "root",
     ) -> None:
         props = {**where, "path": path, "content": content, "mode": mode, "is_secret": is_secret}
+        props |= {"group": group} if group != "root" else {}
         super().__init__(type_names.FILE, f"{where['node']}:{path}", props, opts)
 
 
@@ -193,6 +234,16 @@ class Service(pulumi.CustomResource):
     ) -> None:
         name = f"{where['node']}:{props['unit']}"
         super().__init__(type_names.SERVICE, name, {**where, **props, "state": "ready"}, opts)
+
+
+class Door(pulumi.CustomResource):
+    """What stands before the server: enabled, with what its files say now, and answering."""
+
+    def __init__(
+        self, where: Where, props: Mapping[str, Any], opts: pulumi.ResourceOptions
+    ) -> None:
+        name = f"{where['node']}:{props['unit']}"
+        super().__init__(type_names.DOOR, name, {**where, **props, "state": "ready"}, opts)
 
 
 class Timer(pulumi.CustomResource):

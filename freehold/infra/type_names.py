@@ -9,7 +9,10 @@ from __future__ import annotations
 API_KEY = "freehold:index:ApiKey"
 LEASE = "freehold:index:Lease"
 INSTANCE = "freehold:index:Instance"
+AUTHORITY = "freehold:index:Authority"
+CERTIFICATE = "freehold:index:Certificate"
 BOX = "freehold:box:Box"
+DOOR = "freehold:box:Door"
 ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
 LAYOUT = "freehold:box:Layout"
@@ -22,7 +25,10 @@ _ANOTHER_BOX = "rented.instance_id"
 
 REPLACED_BY: dict[str, frozenset[str]] = {
     API_KEY: frozenset(),
+    AUTHORITY: frozenset({"stack"}),
+    CERTIFICATE: frozenset(),
     BOX: frozenset({_ANOTHER_BOX}),
+    DOOR: frozenset({"unit", _ANOTHER_BOX}),
     ENGINE: frozenset({"digest", "set", _ANOTHER_BOX}),
     FILE: frozenset({"path", _ANOTHER_BOX}),
     LAYOUT: frozenset(),

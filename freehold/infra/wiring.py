@@ -19,7 +19,7 @@ from freehold.infra.layout import LayoutResource
 from freehold.infra.lifecycle import BoxResource, Resource
 from freehold.infra.likely import LikelyTypes
 from freehold.infra.sessions import Sessions
-from freehold.infra.type_names import API_KEY, INSTANCE, LAYOUT, LEASE
+from freehold.infra.type_names import API_KEY, AUTHORITY, CERTIFICATE, INSTANCE, LAYOUT, LEASE
 from freehold.rent.aws import Aws
 from freehold.spec.transfer import Transfer
 from freehold.weights.open import open_store
@@ -70,11 +70,24 @@ def wire(settings_json: str, log: EngineLog, instances_in_state: Set[str]) -> Wi
 
         return InstanceResource(Renting(aws, sessions, keeping, likely), instances_in_state)
 
+    def authority() -> Resource:
+        # Not for a stack without a door: cryptography takes a while to import.
+        from freehold.infra.tls import AuthorityResource
+
+        return AuthorityResource()
+
+    def certificate() -> Resource:
+        from freehold.infra.tls import CertificateResource
+
+        return CertificateResource()
+
     makers: dict[str, Callable[[], Resource]] = {
         kind.type_name: partial(BoxResource, kind, sessions, keeping) for kind in KINDS
     }
     makers |= {
         API_KEY: ApiKey,
+        AUTHORITY: authority,
+        CERTIFICATE: certificate,
         LAYOUT: partial(LayoutResource, sessions, open_own, log, likely),
         LEASE: lease,
         INSTANCE: instance,

@@ -13,12 +13,13 @@ from freehold.render.paths import UNIT_FOLDER
 
 @dataclass(frozen=True)
 class File:
-    """Owned by root; `mode` is octal text such as "0644"."""
+    """Owned by root, and by `group`; `mode` is octal text such as "0644"."""
 
     path: str
     content: bytes = field(repr=False)
     mode: str = "0644"
     is_secret: bool = False
+    group: str = "root"
     follows_others = False
 
     @property
@@ -37,9 +38,9 @@ class File:
 
     def plan(self, place: str, found: FileFacts | None) -> Plan:  # noqa: ARG002 - as Item
         """See Item.plan."""
-        if found == FileFacts(self.mode, "root:root", self.content):
+        if found == FileFacts(self.mode, f"root:{self.group}", self.content):
             return ()
-        return (PlaceFile(self.path, self.content, self.mode, self.is_secret),)
+        return (PlaceFile(self.path, self.content, self.mode, self.is_secret, self.group),)
 
     def removal(self, found: FileFacts | None) -> Plan:  # noqa: ARG002 - as Item
         """See Item.removal."""

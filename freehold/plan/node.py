@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from freehold.facts.box import BoxFacts
 from freehold.plan.box import Box
+from freehold.plan.door import door_items
 from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
@@ -18,6 +19,7 @@ from freehold.render.paths import (
 )
 from freehold.render.service import service_unit, verify_timer, verify_unit
 from freehold.sizing.planned import Planned
+from freehold.spec.door import Door
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
 
@@ -25,9 +27,16 @@ VERIFY = Unit(VERIFY_TIMER, (VERIFY_TIMER_PATH, VERIFY_UNIT_PATH))
 
 
 def node_items(
-    model: Model, node: Node, chosen: Chosen, box: BoxFacts, planned: Planned, api_key: str | None
+    model: Model,
+    node: Node,
+    chosen: Chosen,
+    box: BoxFacts,
+    planned: Planned,
+    api_key: str | None,
+    door: Door | None = None,
 ) -> tuple[Item, ...]:
-    """Everything but the key's file where `api_key` is not known: Pulumi alone has it."""
+    """Everything but the key's file where `api_key` is not known, and what of a `door` is secret:
+    Pulumi alone has them."""
     unit = service_unit(
         model, node.server, chosen.weights, chosen.engine, planned, bool(box.nvidia)
     )
@@ -43,6 +52,8 @@ def node_items(
     ]
     if api_key is not None:
         items.insert(3, File(KEY_PATH, f"{api_key}\n".encode(), "0600", is_secret=True))
+    if door is not None:
+        items += door_items(door, node.server.port, planned.slots)
     return tuple(items)
 
 

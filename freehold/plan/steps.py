@@ -16,6 +16,7 @@ class PlaceFile:
     content: bytes = field(repr=False)
     mode: str
     is_secret: bool = False
+    group: str = "root"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,14 @@ class RestartUnit:
 
 
 @dataclass(frozen=True)
+class ReloadUnit:
+    """Have a unit that runs take up what its files say now, without an end."""
+
+    unit: str
+    why: str
+
+
+@dataclass(frozen=True)
 class StopUnit:
     """Stop a unit; it stays enabled."""
 
@@ -134,6 +143,7 @@ Step: TypeAlias = (
     | EnableUnit
     | StartUnit
     | RestartUnit
+    | ReloadUnit
     | StopUnit
     | RemoveUnit
     | InstallPackage
@@ -171,6 +181,8 @@ def describe(step: Step) -> str:
             return f"start {unit} ({why})"
         case RestartUnit(unit=unit, why=why):
             return f"restart {unit} ({why})"
+        case ReloadUnit(unit=unit, why=why):
+            return f"reload {unit} ({why})"
         case StopUnit(unit=unit):
             return f"stop {unit}"
         case RemoveUnit(unit=unit):

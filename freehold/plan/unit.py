@@ -10,6 +10,7 @@ from freehold.plan.item import PlanError
 from freehold.plan.steps import (
     EnableUnit,
     Plan,
+    ReloadUnit,
     ReloadUnits,
     RemoveUnit,
     RestartUnit,
@@ -21,11 +22,17 @@ from freehold.render.paths import UNIT_FOLDER
 
 @dataclass(frozen=True)
 class Unit:
-    """`watched` are the files whose change asks for a restart; `port` must be free or its own."""
+    """`watched` are the files whose change asks for a restart; `port` must be free or its own.
+
+    A unit that can reload does that instead, but for a change of its own file: `stamp` is the file
+    that it touches whenever it takes up the others. `port_key` is where the stack says the port.
+    """
 
     name: str
     watched: tuple[str, ...] = ()
     port: int | None = None
+    stamp: str = ""
+    port_key: str = "freehold:server.port"
     follows_others = True
 
     @property
@@ -35,7 +42,7 @@ class Unit:
 
     def fact(self) -> Fact[UnitFacts]:
         """See Item.fact."""
-        return unit_fact(self.name, self.watched, self.port)
+        return unit_fact(self.name, self.watched, self.port, self.stamp)
 
     def plan(self, place: str, found: UnitFacts) -> Plan:
         """See Item.plan. The need for a restart follows from times on the box alone, so a
@@ -57,6 +64,8 @@ class Unit:
             steps.append(StartUnit(self.name, f"it is {found.active_state}"))
         elif found.is_between_restarts:
             steps.append(StartUnit(self.name, "it crashed"))
+        elif stale and self.stamp and not any(path.startswith(UNIT_FOLDER) for path in stale):
+            steps.append(ReloadUnit(self.name, f"older than {', '.join(stale)}"))
         elif stale:
             steps.append(RestartUnit(self.name, f"older than {', '.join(stale)}"))
         return tuple(steps)
@@ -74,5 +83,5 @@ class Unit:
                 place,
                 f"port {self.port}: expected it to be free for {self.name}, "
                 f"found {found.port_holder} listening",
-                "stop that program, or set freehold:server.port to another port",
+                f"stop that program, or set {self.port_key} to another port",
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.spec.document import Document, Mark, show
+from freehold.spec.door_agreement import report_door
 from freehold.spec.flags import PLACING, THINKING
 from freehold.spec.model import Spec
 from freehold.spec.schema import NAMESPACE, Location, path_of
@@ -39,6 +40,7 @@ def report_disagreements(values: Mapping[str, Any], document: Document) -> None:
     """Add a problem for each; a value of the wrong type is a problem of its own."""
     _report_nodes(values, document)
     _report_duplicate_nodes(values.get("nodes"), document)
+    report_door(values, document)
     thinking = _mapping(values.get("model")).get("thinking")
     for server in _servers(values):
         _report_batches(server, document)

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from freehold.spec.choices import ThinkingWord, WipeWord
+from freehold.spec.door import Door
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.hardware import KnownHardware
 from freehold.spec.kinds import (
@@ -25,6 +26,7 @@ from freehold.spec.transfer import RateLimit, Transfer
 from freehold.spec.typed import Typed, in_words
 
 __all__ = [
+    "Door",
     "KnownHardware",
     "Model",
     "Node",
@@ -106,6 +108,12 @@ class Spec(Typed):
         default_factory=Server,
         description="How the server runs on every node.",
         json_schema_extra=in_words("the defaults below"),
+    )
+    door: Door | None = Field(
+        None,
+        description="What stands before the server of every node: TLS, keys with names, limits, a "
+        "queue.",
+        json_schema_extra=in_words("none: the server itself listens, with one key"),
     )
     policy: Policy = Field(
         default_factory=Policy,

@@ -27,6 +27,7 @@ EXPECTED = {
     "expected": "{expected}",
 }
 FALLBACK = "another value"
+HASH = "sha256"
 SET_SECRET = f"pulumi config set --secret {NAMESPACE}:api_key"
 
 
@@ -48,7 +49,9 @@ def report(error: ErrorDetails, document: Document, top: Mark) -> None:
         where = path_of(location[:-2])
         document.report(document.keys[location[:-1]], f"{where}: {message}", hint)
     else:
-        message, hint = _words(error, document.shown[location])
+        # What stands where a key's hash should may be the key itself.
+        shown = None if location[-1] == HASH else document.shown[location]
+        message, hint = _words(error, shown)
         document.report(document.values[location], f"{path_of(location)}: {message}", hint)
 
 

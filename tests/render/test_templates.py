@@ -11,7 +11,7 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from freehold.render import paths
+from freehold.render import door, paths
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.templates import TEMPLATES, render
 from freehold.rent import guard, task, user_data
@@ -30,6 +30,9 @@ CONTEXTS = {
     guard.GUARD_SERVICE_PATH: NoContext,
     guard.GUARD_TIMER_PATH: NoContext,
     task.TASK_UNIT_PATH: task.UnitContext,
+    door.DOOR_CONFIG_PATH: door.ConfigContext,
+    door.DOOR_UNIT_PATH: door.UnitContext,
+    door.MAPS_PROGRAM_PATH: door.MapsContext,
 }
 
 

@@ -33,7 +33,7 @@ def written() -> dict[tuple[str, ...], str]:
     comment: list[str] = []
     for line in switched_on().splitlines():
         text = line.strip()
-        match = re.match(r"(?:- )?(?:freehold:)?([a-z_]+):(?= |$)", text)
+        match = re.match(r"(?:- )?(?:freehold:)?([a-z_0-9]+):(?= |$)", text)
         if text.startswith("#"):
             comment.append(text.removeprefix("#").strip())
         elif match:
