@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from freehold.plan.driver_steps import DriverStep, describe_driver
 from freehold.weights.manifest import Manifest
 
 
@@ -124,6 +125,7 @@ Step: TypeAlias = (
     | RemoveUnit
     | LeaveBox
     | PruneFolders
+    | DriverStep
 )
 Plan: TypeAlias = tuple[Step, ...]
 
@@ -163,3 +165,5 @@ def describe(step: Step) -> str:
             return "leave nothing of Freehold behind"
         case PruneFolders():
             return "remove empty folders"
+        case _:
+            return describe_driver(step)

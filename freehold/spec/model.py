@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from freehold.spec.choices import ThinkingWord, WipeWord
+from freehold.spec.driver import Driver
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.hardware import KnownHardware
 from freehold.spec.kinds import (
@@ -25,6 +26,7 @@ from freehold.spec.transfer import RateLimit, Transfer
 from freehold.spec.typed import Typed, in_words
 
 __all__ = [
+    "Driver",
     "KnownHardware",
     "Model",
     "Node",
@@ -144,6 +146,11 @@ class Spec(Typed):
         description="How weights leave a node: `overwrite` writes zeros over them, `remove` leaves "
         "their blocks as they are; `auto` discards the blocks where the disk then shows them no "
         "more, and else overwrites them.",
+    )
+    driver: Driver | None = Field(
+        None,
+        description="The NVIDIA driver that every node shall have.",
+        json_schema_extra=in_words("it is yours to install"),
     )
     parallel_nodes: TopLevelInteger = Field(
         4, ge=1, le=1024, description="Nodes that are changed at the same time."

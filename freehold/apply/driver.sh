@@ -1,0 +1,109 @@
+#!/bin/sh
+# Beside box.sh, which sets $fh, where a plan has steps of a driver; $openpgp is a program that prints
+# a key's fingerprint.
+: "${fh:?}" "${openpgp:?}"
+driver=$fh/driver # what of the driver is Freehold's: files by their paths, packages by their names
+
+# of_driver FUNCTION ...: box.sh's, with a memory that `leave` does not walk: the driver stays.
+of_driver() (
+  # shellcheck disable=SC2034 # box.sh reads it
+  found=$driver/found
+  mkdir -p "$driver"
+  "$@"
+)
+
+# said FILE COMMAND...: its output goes to a file, as a program whose reader dies would die of it.
+said() {
+  log=$1
+  shift
+  "$@" >"$log" 2>&1 </dev/null && return
+  status=$?
+  tail -n 12 "$log" >&2
+  exit $status
+}
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+apt() {
+  said "$logs/apt" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+
+repair_packages() {
+  said "$logs/dpkg" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confdef --force-confold
+  apt install --fix-broken --allow-change-held-packages
+}
+
+# fetch_key URL PATH FINGERPRINT
+fetch_key() {
+  mkdir -p "$(dirname "$2")"
+  fetch='import sys, urllib.request
+sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=60).read(1 << 20))'
+  python3 -I -c "$fetch" "$1" >"$2.freehold" 2>"$logs/key" || {
+    rm -f "$2.freehold"
+    echo "$1: $(tail -n 1 "$logs/key")" >&2
+    exit 1
+  }
+  is=$(python3 -I -c "$openpgp" <"$2.freehold" 2>"$logs/key") || is=$(tail -n 1 "$logs/key")
+  if ! head -n 1 "$2.freehold" | grep -q '^-----BEGIN PGP PUBLIC KEY BLOCK-----'; then is="no armoured key"; fi
+  if [ "$is" != "$3" ]; then
+    rm -f "$2.freehold"
+    echo "$1: expected a key of the fingerprint $3, found $is" >&2
+    exit 1
+  fi
+  of_driver remember "$2"
+  chmod 644 "$2.freehold"
+  sync "$2.freehold"
+  mv -f "$2.freehold" "$2"
+}
+
+# refresh SOURCE: it must answer, signed by its key. Of the others what answers is enough, as an
+# old entry that nobody looks after is no reason to leave a box without its driver.
+refresh() {
+  apt update -o Dir::Etc::sourcelist="$1" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
+  if grep -E '^(W|E|Err):' "$logs/apt" >&2; then exit 1; fi
+  env DEBIAN_FRONTEND=noninteractive apt-get -q update -o DPkg::Lock::Timeout=300 >"$logs/others" 2>&1 </dev/null || true
+  mkdir -p "$driver"
+  touch "$driver/refreshed"
+}
+
+# install NAME[=VERSION]... [NAME-]...: what of it was not there before is written down first.
+install() {
+  mkdir -p "$driver"
+  LC_ALL=C apt-get -s -o Debug::NoLocking=1 --no-install-recommends --allow-downgrades \
+    --allow-change-held-packages install "$@" >"$logs/simulated" 2>&1 </dev/null ||
+    # Lists of long ago, or none: a fresh image has none.
+    env DEBIAN_FRONTEND=noninteractive apt-get -q update -o DPkg::Lock::Timeout=300 >"$logs/others" 2>&1 </dev/null || true
+  apt-get -s --no-install-recommends --allow-downgrades --allow-change-held-packages install "$@" \
+    2>/dev/null </dev/null | sed -n 's/^Inst \([^ ]*\) (.*/\1/p' >"$logs/new"
+  cat "$logs/new" >>"$driver/packages"
+  sync "$driver/packages"
+  apt install --no-install-recommends --allow-downgrades --allow-change-held-packages "$@"
+}
+
+hold() { said "$logs/hold" apt-mark hold "$@"; }
+
+make_signing_key() {
+  if command -v update-secureboot-policy >/dev/null; then
+    said "$logs/key" update-secureboot-policy --new-key
+  else
+    said "$logs/key" dkms generate_mok
+  fi
+}
+
+build_module() {
+  said "$logs/dkms" dkms autoinstall -k "$1"
+  if [ -n "$(modinfo -F version -k "$1" nvidia 2>/dev/null)" ]; then return; fi
+  echo "dkms autoinstall -k $1 built no module nvidia:" >&2
+  dkms status >&2
+  for log in /var/lib/dkms/nvidia*/*/build/make.log; do [ ! -e "$log" ] || tail -n 8 "$log" >&2; done
+  exit 1
+}
+
+rebuild_initramfs() { said "$logs/initramfs" update-initramfs -u -k "$1"; }
+
+load_module() {
+  said "$logs/modprobe" modprobe nvidia
+  said "$logs/modprobe" modprobe nvidia-uvm
+}
