@@ -10,6 +10,7 @@ API_KEY = "freehold:index:ApiKey"
 LEASE = "freehold:index:Lease"
 INSTANCE = "freehold:index:Instance"
 BOX = "freehold:box:Box"
+DRIVER = "freehold:box:Driver"
 ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
 LAYOUT = "freehold:box:Layout"
@@ -22,6 +23,7 @@ _ANOTHER_BOX = "rented.instance_id"
 REPLACED_BY: dict[str, frozenset[str]] = {
     API_KEY: frozenset(),
     BOX: frozenset({_ANOTHER_BOX}),
+    DRIVER: frozenset({_ANOTHER_BOX}),
     ENGINE: frozenset({"digest", "set", _ANOTHER_BOX}),
     FILE: frozenset({"path", _ANOTHER_BOX}),
     LAYOUT: frozenset(),

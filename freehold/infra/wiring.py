@@ -19,7 +19,7 @@ from freehold.infra.layout import LayoutResource
 from freehold.infra.lifecycle import BoxResource, Resource
 from freehold.infra.likely import LikelyTypes
 from freehold.infra.sessions import Sessions
-from freehold.infra.type_names import API_KEY, INSTANCE, LAYOUT, LEASE
+from freehold.infra.type_names import API_KEY, DRIVER, INSTANCE, LAYOUT, LEASE
 from freehold.rent.aws import Aws
 from freehold.spec.transfer import Transfer
 from freehold.weights.open import open_store
@@ -30,6 +30,7 @@ class Wiring:
     """The boxes' sessions, and how each resource type is made, by its name."""
 
     sessions: Sessions
+
     makers: dict[str, Callable[[], Resource]]
     _made: dict[str, Resource] = field(default_factory=dict)
 
@@ -70,11 +71,18 @@ def wire(settings_json: str, log: EngineLog, instances_in_state: Set[str]) -> Wi
 
         return InstanceResource(Renting(aws, sessions, keeping, likely), instances_in_state)
 
+    def driver() -> Resource:
+        # Not for a stack that leaves the driver to its owner.
+        from freehold.infra.driver import DriverResource
+
+        return DriverResource(sessions, log)
+
     makers: dict[str, Callable[[], Resource]] = {
         kind.type_name: partial(BoxResource, kind, sessions, keeping) for kind in KINDS
     }
     makers |= {
         API_KEY: ApiKey,
+        DRIVER: driver,
         LAYOUT: partial(LayoutResource, sessions, open_own, log, likely),
         LEASE: lease,
         INSTANCE: instance,

@@ -230,6 +230,16 @@ def reboot_reason(found: DriverFacts) -> str | None:
     return None
 
 
+def reboot_foreseen(wanted: DriverWanted, found: DriverFacts) -> str | None:
+    """What a preview says of a reboot that earlier steps are before; None where none is in sight.
+    Not that there will be none: packages and kernels decide that."""
+    is_other = branch_there(found) not in (None, wanted.branch)
+    if not found.is_nouveau_loaded and not is_other:
+        return None
+    why = "nouveau is loaded" if found.is_nouveau_loaded else f"{found.loaded_version} is loaded"
+    return f"it will take a reboot ({why}); freehold:driver.reboot is {wanted.reboot.text}"
+
+
 def _not_now(place: str, why: str, allowed: str, now: str) -> Problem:
     message = f"expected to reboot ({why}), freehold:driver.reboot is {allowed}"
     if allowed == "never":

@@ -15,7 +15,9 @@ from freehold.catalog.nvidia import (
     repository,
 )
 from freehold.facts.driver import DriverFacts
+from freehold.spec import driver as spec
 from freehold.spec.driver import ALLOWED, Reboots
+from freehold.weights.manifest import Manifest
 
 UNBRANCHED = 590
 """From this branch on Ubuntu's packages bear no branch in their names (Driver Installation Guide,
@@ -39,6 +41,17 @@ class DriverWanted:
     def source(self, found: DriverFacts) -> Repository | None:
         """Where its packages come from; None where NVIDIA has none for that box."""
         return self.mirror or repository(found.distribution, found.arch)
+
+
+def driver_wanted(declared: spec.Driver, engine: Manifest) -> DriverWanted:
+    """Of the stack's own words, and of what the engine build says of CUDA."""
+    mirror = declared.mirror
+    return DriverWanted(
+        declared.branch,
+        declared.cuda or engine.about.get("cuda"),
+        declared.reboot,
+        Repository(mirror.url, mirror.key, mirror.fingerprint) if mirror else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from freehold.facts.box import BoxFacts
 from freehold.plan.box import Box
+from freehold.plan.driver import Driver
+from freehold.plan.driver_wanted import DriverWanted
 from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
@@ -25,7 +27,13 @@ VERIFY = Unit(VERIFY_TIMER, (VERIFY_TIMER_PATH, VERIFY_UNIT_PATH))
 
 
 def node_items(
-    model: Model, node: Node, chosen: Chosen, box: BoxFacts, planned: Planned, api_key: str | None
+    model: Model,
+    node: Node,
+    chosen: Chosen,
+    box: BoxFacts,
+    planned: Planned,
+    api_key: str | None,
+    driver: DriverWanted | None = None,
 ) -> tuple[Item, ...]:
     """Everything but the key's file where `api_key` is not known: Pulumi alone has it."""
     unit = service_unit(
@@ -43,6 +51,8 @@ def node_items(
     ]
     if api_key is not None:
         items.insert(3, File(KEY_PATH, f"{api_key}\n".encode(), "0600", is_secret=True))
+    if driver is not None:
+        items.insert(1, Driver(driver))
     return tuple(items)
 
 

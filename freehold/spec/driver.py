@@ -15,7 +15,7 @@ from freehold.spec.typed import Typed, in_words
 NEVER, ALLOWED = "never", "allowed"
 _WINDOW = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])")
 _CUDA = re.compile(r"[1-9][0-9]\.[0-9]{1,2}")
-_URL = re.compile(r"(?:https?://[^/\s]+|file:/)(?:/\S*)?")
+_URL = re.compile(r"https?://[^/\s]+(?:/\S*)?|file:/\S+")
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 
 
