@@ -107,3 +107,30 @@ load_module() {
   said "$logs/modprobe" modprobe nvidia
   said "$logs/modprobe" modprobe nvidia-uvm
 }
+
+# remove_driver "PACKAGE..." "PACKAGE..." FILE...: the first ones go, unless that takes others along;
+# the second ones go by apt-get autoremove once nobody needs them. Run again it goes on.
+remove_driver() {
+  packages=$1 loose=$2
+  shift 2
+  # shellcheck disable=SC2086 # one word a package
+  if [ -n "$packages" ]; then
+    apt-get -s --allow-change-held-packages purge $packages 2>"$logs/simulated" </dev/null |
+      sed -n 's/^\(Purg\|Remv\) \([^ ]*\) .*/\2/p' >"$logs/going"
+    others=$(for name in $packages; do echo "$name"; done | grep -vxFf - "$logs/going" || true)
+    if [ -n "$others" ]; then
+      echo "other packages need it, and would go with it:" $others >&2
+      exit 1
+    fi
+    apt purge --allow-change-held-packages $packages
+  fi
+  # shellcheck disable=SC2086
+  [ -z "$loose" ] || said "$logs/auto" apt-mark auto $loose
+  for file; do of_driver restore "$file"; done
+  systemctl daemon-reload
+  if command -v update-initramfs >/dev/null && [ -e "/boot/initrd.img-$(uname -r)" ]; then
+    rebuild_initramfs "$(uname -r)"
+  fi
+  rm -rf "$driver"
+  rmdir "$fh" 2>/dev/null || true
+}

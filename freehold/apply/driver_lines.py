@@ -17,6 +17,7 @@ from freehold.plan.driver_steps import (
     PlaceDriverFile,
     RebuildInitramfs,
     RefreshPackages,
+    RemoveDriver,
     RepairPackages,
 )
 
@@ -53,6 +54,9 @@ def driver_line(step: DriverStep) -> str:
             return f"rebuild_initramfs {quote(kernel)}"
         case LoadModule():
             return "load_module"
+        case RemoveDriver(packages=packages, loose=loose, files=files):
+            lists = _words((" ".join(packages), " ".join(loose)))
+            return f"remove_driver {lists} {_words(files)}"
         case _:
             raise TypeError(f"not a step of a script: {step!r}")
 

@@ -105,6 +105,8 @@ class DriverFacts:
     """Who nvidia-persistenced runs as."""
     installed_by_us: tuple[str, ...]
     """Packages that were not there before Freehold."""
+    other_entries: tuple[str, ...] = ()
+    """Files in which apt is told of our repository besides ours."""
     cuda: tuple[int, ...] = ()
     """The first numbers of CUDA whose run-time library the linker knows."""
     dkms: tuple[str, ...] = ()
@@ -128,14 +130,16 @@ def driver_fact(
     asked: Sequence[str] = (),
     keyring: str = "/nonexistent",
     source: str = "/nonexistent",
+    repository: str = "//developer.download.nvidia.com/compute/cuda/repos",
 ) -> Fact[DriverFacts]:
     """`kept` are the paths of our files, `asked` the packages that might be installed, `keyring`
-    and `source` our key and our apt source."""
+    and `source` our key and our apt source, `repository` a part of its URL."""
     values = {
         "kept": " ".join(kept),
         "asked": " ".join(asked),
         "keyring": keyring,
         "source": source,
+        "repository": repository,
         "openpgp": _OPENPGP.read_text(),
     }
     lines = [f"{name}={quote(value)}" for name, value in values.items()]
@@ -182,6 +186,7 @@ def _parse(text: str) -> DriverFacts:
         fabric=units["nvidia-fabricmanager"],
         daemon_user=next(iter(every(text, "user")), None),
         installed_by_us=every(text, "installed_by_us"),
+        other_entries=every(text, "entry"),
         cuda=tuple(map(int, every(text, "cuda"))),
         dkms=every(text, "dkms"),
     )

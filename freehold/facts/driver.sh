@@ -1,8 +1,8 @@
 #!/bin/sh
 # What a box has of an NVIDIA driver. Before it come: $kept (files that Freehold places for it),
-# $asked (packages that might be installed), $keyring, $source (its apt source) and $openpgp, a
-# program that prints a key's fingerprint.
-: "${kept?}" "${asked?}" "${keyring?}" "${source?}" "${openpgp?}"
+# $asked (packages that might be installed), $keyring, $source (its apt source), $repository (a part of
+# its URL) and $openpgp, a program that prints a key's fingerprint.
+: "${kept?}" "${asked?}" "${keyring?}" "${source?}" "${repository?}" "${openpgp?}"
 # shellcheck disable=SC1091 # the box's
 . /etc/os-release
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -89,6 +89,9 @@ apt-mark showhold 2>/dev/null | sed 's/^/held=/'
 present=$(dpkg-query -W -f '${Package}\n' 2>/dev/null | grep -E '^(.*nvidia.*|cuda-drivers.*|libcuda1)$')
 # shellcheck disable=SC2086 # one word a package
 apt-cache madison $asked $present "linux-headers-$kernel" 2>/dev/null | sort -u | sed 's/^ */offered=/'
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+  [ "$file" != "$source" ] && grep -v '^[[:space:]]*#' "$file" 2>/dev/null | grep -qF "$repository" && echo "entry=$file"
+done
 # Apt's lists bear the times of the server. What was read before the source was placed is another's.
 refreshed=/var/lib/freehold/driver/refreshed
 [ -z "$(find "$refreshed" -newer "$source" 2>/dev/null)" ] || echo "lists_age=$(($(date +%s) - $(stat -c %Y "$refreshed")))"

@@ -61,7 +61,10 @@ class Driver:
 
     def fact(self) -> Fact[DriverFacts]:
         """See Item.fact."""
-        return driver_fact(FILES, asked_names(self.wanted), KEYRING, SOURCE)
+        asked, mirror = asked_names(self.wanted), self.wanted.mirror
+        if mirror is None:
+            return driver_fact(FILES, asked, KEYRING, SOURCE)
+        return driver_fact(FILES, asked, KEYRING, SOURCE, mirror.url)
 
     def plan(self, place: str, found: DriverFacts) -> Plan:
         """See Item.plan: the steps of the next stage alone, as each changes what is found."""

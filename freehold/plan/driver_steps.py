@@ -85,6 +85,15 @@ class Reboot:
     why: str
 
 
+@dataclass(frozen=True)
+class RemoveDriver:
+    """Purge `packages`, leave `loose` to apt-get autoremove, put back what `files` were before."""
+
+    packages: tuple[str, ...]
+    loose: tuple[str, ...]
+    files: tuple[str, ...]
+
+
 DriverStep: TypeAlias = (
     PlaceDriverFile
     | RepairPackages
@@ -97,6 +106,7 @@ DriverStep: TypeAlias = (
     | RebuildInitramfs
     | LoadModule
     | Reboot
+    | RemoveDriver
 )
 
 
@@ -124,5 +134,7 @@ def describe_driver(step: DriverStep) -> str:
             return f"make the initramfs of {kernel} anew"
         case LoadModule():
             return "load the modules nvidia and nvidia-uvm"
+        case RemoveDriver(packages=packages):
+            return f"purge {', '.join(packages) or 'no package'}, and restore the driver's files"
         case Reboot(why=why):
             return f"drain, stop and reboot ({why})"

@@ -200,7 +200,17 @@ def stops(place: str, wanted: DriverWanted, found: DriverFacts) -> Iterator[Prob
         for name in filter(is_driver_package, found.packages)
         if not _is_of(found.origin(name), source.url if source else "")
         and name not in found.installed_by_us
+        # Before our source was read nothing is known of what comes from it.
+        and (found.origin(name) is not None or found.lists_age_s is not None)
     }
+    if found.other_entries:
+        files = " ".join(found.other_entries)
+        yield Problem(
+            place,
+            f"apt is told of the driver's repository by {files} too: of one repository it takes "
+            "one entry, with one key",
+            f"rm {files} (NVIDIA's own: apt-get purge cuda-keyring); `pulumi up` has another",
+        )
     if foreign:
         names = " ".join(sorted(foreign))
         yield Problem(

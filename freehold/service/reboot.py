@@ -40,7 +40,7 @@ def reboot(host: Host, step: Reboot, how: Rebooting) -> None:
     was stopped for it is then started again by the next `pulumi up`.
     """
     _require_another(host, step)
-    _drain(host, how)
+    drain(host, how)
     how.on_state(f"rebooting: {step.why}")
     # Whoever has rebooted it meanwhile did what was wanted.
     script = (
@@ -77,7 +77,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _drain(host: Host, how: Rebooting) -> None:
+def drain(host: Host, how: Rebooting) -> None:
     """Wait until nobody is being answered, at most `drain_s`. A server that does not say, as one
     that is loading or crashed, has no requests."""
     facts: UnitFacts = gather(host, [unit_fact(UNIT, ())])[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,8 +106,7 @@ class Machine:
 
     def wanted(self, branch: int = 580, reboot: str = "allowed", cuda: str | None = None) -> Driver:
         """A driver of the tests' repository."""
-        url = f"file:/srv/{self.distribution}"
-        mirror = Repository(url, "file:/srv/key.asc", self.key.fingerprint)
+        mirror = mirror_of(self.distribution, self.key.fingerprint)
         return Driver(DriverWanted(branch, cuda, Reboots(reboot), mirror))
 
     def settle(
@@ -127,6 +127,18 @@ class Machine:
 
 def lines(plan: Plan) -> list[str]:
     return [describe(step) for step in plan]
+
+
+def mirror_of(distribution: str, fingerprint: str) -> Repository:
+    """The tests' repository on the box's own disk."""
+    return Repository(f"file:/srv/{distribution}", "file:/srv/key.asc", fingerprint)
+
+
+def settle_from_outside(box: str, ssh_config: str, fingerprint: str) -> None:
+    """As Machine.settle, for a process of its own."""
+    wanted = DriverWanted(580, mirror=mirror_of("debian12", fingerprint))
+    with closing(SshHost("gpu", f"admin@{box}", SshSettings(Path(ssh_config), 5))) as host:
+        settle_driver(host, Driver(wanted), Rebooting(8080, back_s=60))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from demo.parts import ENGINE, WEIGHTS
+from freehold.service.client import connect
+from freehold.service.reboot import Rebooting, drain
 from freehold.weights.store import Store
+from tests.deadline import in_time
 from tests.driver.machine import Machine
 from tests.driver.parts import NEW, NEXT
 from tests.infra.on_box import UNIT, boot_id, on, server_pid
@@ -78,6 +82,19 @@ def test_a_second_up_changes_nothing(stack: Stack, machine: Machine) -> None:
     assert stack.preview().must().changes == {}
     assert stack.up().must().changes == {}
     assert server_pid(machine.box) == pid
+
+
+def test_a_drain_waits_for_the_answer_that_is_under_way(stack: Stack, machine: Machine) -> None:
+    key, states = stack.outputs()["api_key"], list[str]()
+    with connect(machine.host, 8080) as client, ThreadPoolExecutor() as pool:
+        assert client.requests(key) == 0
+        body = {"prompt": "The", "n_predict": 400, "ignore_eos": True}
+        answer = pool.submit(client.complete, key, body)
+        assert in_time(lambda: client.requests(key) > 0 or answer.done())
+        drain(machine.host, Rebooting(8080, on_state=states.append))
+        assert client.requests(key) == 0
+        assert answer.result()["tokens_predicted"] == 400
+    assert "1 requests are waited for before the reboot" in states
 
 
 def test_another_branch_drains_stops_reboots_and_serves_again(
