@@ -14,6 +14,7 @@ from freehold.facts.fact import Fact, gather
 from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
 from freehold.facts.hardware import hardware_fact
+from freehold.facts.package import package_fact
 from freehold.facts.unit import unit_fact
 from freehold.facts.verified import verified_fact
 from freehold.hosts.host import HostError
@@ -44,6 +45,7 @@ FACTS: dict[str, Fact[Any]] = {
     "file": file_fact("/etc/hostname"),
     "fileset": file_set_fact(TWO_FILES),
     "hardware": hardware_fact("llama-server.service"),
+    "package": package_fact("haproxy", ("haproxy.service",)),
 }
 
 
@@ -79,9 +81,10 @@ KEYS = {
     "timer": "LoadState ActiveState SubState UnitFileState NeedDaemonReload ActiveEnterTimestamp "
     "DropInPaths",
     "verified": "now verified bad",
+    "package": "dpkg ours",
 }
 WHOLE = {"box": "debian12_minimal", "unit": "running_with_its_port", "fileset": "all_proven"}
-WHOLE |= {"timer": "waiting", "verified": "whole"}
+WHOLE |= {"timer": "waiting", "verified": "whole", "package": "absent"}
 
 
 @pytest.mark.parametrize(("kind", "key"), [(k, key) for k in KEYS for key in KEYS[k].split()])
@@ -102,6 +105,7 @@ UNREADABLE = [
     ("unit", "MainPID=34", "MainPID="),
     ("unit", "Mon 2026-11-23 19:49:55.645299 UTC", "n/a"),
     ("unit", "1777976816.500000000", ""),
+    ("package", "ours=no", "ours="),
     ("fileset", "found 7", "found"),
     ("fileset", "available=/dev/vda1", "available="),
 ]
