@@ -90,6 +90,60 @@ start_unit() {
   }
 }
 
+# No questions, no suggestions, an edited file of /etc stays; another run of apt is waited for. What it
+# starts may not hold our lock.
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    "$@" </dev/null 9>&-
+}
+
+# coming NAME: what apt would install for it, one a line. The lists of a fresh box may be empty.
+coming() {
+  said=$(apt_get --simulate install "$1" 2>/dev/null) || {
+    apt_get update >&2 || true
+    said=$(apt_get --simulate install "$1")
+  }
+  printf '%s\n' "$said" | sed -n 's/^Inst \([^ ]*\).*/\1/p'
+}
+
+# finish_installs: what an install that was killed left, of ours or of anyone: apt refuses all else.
+finish_installs() {
+  dpkg --configure -a </dev/null >&2 9>&- || apt_get --fix-broken install >&2
+}
+
+# install_package NAME. Written down before it is done: one that is killed halfway is ours too.
+install_package() {
+  finish_installs
+  mkdir -p "$fh/packages"
+  came=$(coming "$1")
+  printf '%s\n' "$1" "$came" | cat "$fh/packages/$1" - 2>/dev/null | sort -u >"$fh/packages/.new"
+  mv "$fh/packages/.new" "$fh/packages/$1"
+  apt_get install "$1" >&2 || { # lists that are older than the mirror name files that are gone
+    apt_get update >&2
+    apt_get install "$1" >&2
+  }
+}
+
+# remove_package NAME: only what we installed, and of what came with it only what nothing else needs.
+remove_package() {
+  mark=$fh/packages/$1
+  [ -e "$mark" ] || return 0
+  finish_installs
+  cat "$mark" "$fh/packages/.came" 2>/dev/null | sort -u >"$fh/packages/.new" || true
+  mv "$fh/packages/.new" "$fh/packages/.came"
+  # The owner may have come to need it since: then it stays.
+  theirs=$(apt_get --simulate purge "$1" | sed -n 's/^Purg \([^ ]*\).*/\1/p' | grep -vxFf "$mark" || true)
+  if [ -z "$theirs" ] && dpkg-query -W "$1" >/dev/null 2>&1; then
+    apt_get purge "$1" >&2
+    unneeded=$(apt_get --simulate autoremove | sed -n 's/^Remv \([^ ]*\).*/\1/p' | grep -xFf "$fh/packages/.came" || true)
+    # shellcheck disable=SC2086 # one word a package
+    [ -z "$unneeded" ] || apt_get purge $unneeded >&2
+  fi
+  rm "$mark"
+  [ -n "$(ls "$fh/packages")" ] || rm "$fh/packages/.came"
+}
+
 # leave: whatever of ours is here, also what no state knows of: an `up` that was killed placed it.
 # But not weights: those are wiped.
 leave() {
@@ -102,13 +156,16 @@ leave() {
     done
     systemctl daemon-reload
   fi
+  for mark in "$fh"/packages/*; do
+    [ ! -e "$mark" ] || remove_package "${mark##*/}"
+  done
   [ ! -d "$fh/engines" ] || find "$fh/engines" -mindepth 1 -delete
   prune
 }
 
 # prune: our own folders where they are empty. $fh itself may be a disk that was mounted there.
 prune() {
-  for folder in found weights engines; do
+  for folder in found packages weights engines; do
     [ ! -d "$fh/$folder" ] || find "$fh/$folder" -depth -type d -empty -delete
   done
   # The program that brings, verifies and wipes sets goes with the last of them.

@@ -12,11 +12,12 @@ of_driver() (
   "$@"
 )
 
-# said FILE COMMAND...: its output goes to a file, as a program whose reader dies would die of it.
+# said FILE COMMAND...: its output goes to a file, as a program whose reader dies would die of it. A
+# daemon that it starts may not hold our lock.
 said() {
   log=$1
   shift
-  "$@" >"$log" 2>&1 </dev/null && return
+  "$@" >"$log" 2>&1 </dev/null 9>&- && return
   status=$?
   tail -n 12 "$log" >&2
   exit $status
@@ -25,10 +26,10 @@ said() {
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-apt() {
-  said "$logs/apt" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -y \
-    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
-}
+apt() { said "$logs/apt" apt_get "$@"; }
+
+# refresh_others: sources that nobody looks after are no reason to leave a box without its driver.
+refresh_others() { apt_get update >"$logs/others" 2>&1 || true; }
 
 repair_packages() {
   said "$logs/dpkg" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confdef --force-confold
@@ -58,28 +59,28 @@ sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=60).read(1 <
   mv -f "$2.freehold" "$2"
 }
 
-# refresh SOURCE: it must answer, signed by its key. Of the others what answers is enough, as an
-# old entry that nobody looks after is no reason to leave a box without its driver.
+# refresh SOURCE: it must answer, signed by its key. Of the others what answers is enough.
 refresh() {
   apt update -o Dir::Etc::sourcelist="$1" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
   if grep -E '^(W|E|Err):' "$logs/apt" >&2; then exit 1; fi
-  env DEBIAN_FRONTEND=noninteractive apt-get -q update -o DPkg::Lock::Timeout=300 >"$logs/others" 2>&1 </dev/null || true
+  refresh_others
   mkdir -p "$driver"
   touch "$driver/refreshed"
 }
 
-# install NAME[=VERSION]... [NAME-]...: what of it was not there before is written down first.
-install() {
+# change NAME[=VERSION]... [NAME-]...: what of it was not there before is written down first.
+change() {
   mkdir -p "$driver"
-  LC_ALL=C apt-get -s -o Debug::NoLocking=1 --no-install-recommends --allow-downgrades \
-    --allow-change-held-packages install "$@" >"$logs/simulated" 2>&1 </dev/null ||
-    # Lists of long ago, or none: a fresh image has none.
-    env DEBIAN_FRONTEND=noninteractive apt-get -q update -o DPkg::Lock::Timeout=300 >"$logs/others" 2>&1 </dev/null || true
-  apt-get -s --no-install-recommends --allow-downgrades --allow-change-held-packages install "$@" \
-    2>/dev/null </dev/null | sed -n 's/^Inst \([^ ]*\) (.*/\1/p' >"$logs/new"
-  cat "$logs/new" >>"$driver/packages"
+  anyhow='--allow-downgrades --allow-change-held-packages'
+  # shellcheck disable=SC2086 # two words
+  apt_get --simulate $anyhow install "$@" >"$logs/simulated" 2>&1 || {
+    refresh_others # lists of long ago, or none: a fresh image has none
+    apt_get --simulate $anyhow install "$@" >"$logs/simulated" 2>&1 || true
+  }
+  sed -n 's/^Inst \([^ ]*\) (.*/\1/p' "$logs/simulated" >>"$driver/packages"
   sync "$driver/packages"
-  apt install --no-install-recommends --allow-downgrades --allow-change-held-packages "$@"
+  # shellcheck disable=SC2086
+  apt $anyhow install "$@"
 }
 
 hold() { said "$logs/hold" apt-mark hold "$@"; }
@@ -122,6 +123,10 @@ remove_driver() {
       echo "other packages need it, and would go with it:" $others >&2
       exit 1
     fi
+    for unit in nvidia-persistenced.service nvidia-fabricmanager.service; do
+      owner=$(dpkg -S "*/$unit" 2>/dev/null | head -n 1 | cut -d: -f1)
+      case " $packages " in *" ${owner:-none} "*) remove_unit "$unit" ;; esac
+    done
     apt purge --allow-change-held-packages $packages
   fi
   # shellcheck disable=SC2086

@@ -8,10 +8,10 @@ from shlex import quote
 
 from freehold.plan.driver_steps import (
     BuildModule,
+    ChangePackages,
     DriverStep,
     FetchKey,
     HoldPackages,
-    InstallPackages,
     LoadModule,
     MakeSigningKey,
     PlaceDriverFile,
@@ -42,8 +42,8 @@ def driver_line(step: DriverStep) -> str:
             return f"fetch_key {quote(url)} {quote(path)} {fingerprint}"
         case RefreshPackages(source=source):
             return f"refresh {quote(source)}"
-        case InstallPackages(packages=packages, removed=removed):
-            return f"install {_words((*packages, *(f'{name}-' for name in removed)))}"
+        case ChangePackages(packages=packages, removed=removed):
+            return f"change {_words((*packages, *(f'{name}-' for name in removed)))}"
         case HoldPackages(packages=packages):
             return f"hold {_words(packages)}"
         case MakeSigningKey():

@@ -14,11 +14,13 @@ from freehold.hosts.host import Host, failure
 from freehold.plan.driver_steps import DriverStep
 from freehold.plan.steps import (
     EnableUnit,
+    InstallPackage,
     LeaveBox,
     PlaceFile,
     PruneFolders,
     ReloadUnits,
     RemoveFileSet,
+    RemovePackage,
     RemoveUnit,
     RestartUnit,
     RestoreFile,
@@ -47,9 +49,21 @@ def run_steps(host: Host, steps: Sequence[Step]) -> None:
     done = host.run(Command("\n".join(lines), "applying the plan", secrets))
     if done.exit_status:
         begun = done.stdout.rpartition("\036")[2].strip().splitlines()
-        where = describe(steps[int(begun[0])]) if begun else "before the first step"
+        failed = steps[int(begun[0])] if begun else None
+        where = describe(failed) if failed else "before the first step"
         # stdout holds our own marks alone.
-        raise failure(host.name, where, dataclasses.replace(done, stdout=""))
+        raise failure(host.name, where, dataclasses.replace(done, stdout=""), _hint(failed))
+
+
+def _hint(step: Step | None) -> str | None:
+    match step:
+        case InstallPackage(name=name):
+            return (
+                f"`apt-get install {name}` on the box says the same; where the box reaches no "
+                "mirror, install it there by hand: what is there already is used as it is"
+            )
+        case _:
+            return None
 
 
 def _line(step: Step) -> str:
@@ -73,6 +87,10 @@ def _line(step: Step) -> str:
             return f"systemctl stop {quote(unit)}"
         case RemoveUnit(unit=unit):
             return f"remove_unit {quote(unit)}"
+        case InstallPackage(name=name):
+            return f"install_package {quote(name)}"
+        case RemovePackage(name=name):
+            return f"remove_package {quote(name)}"
         case LeaveBox():
             return "leave"
         case PruneFolders():

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from freehold.facts.box import BoxFacts
 from freehold.facts.file import FileFacts
 from freehold.facts.fileset import FileSetFacts
+from freehold.facts.package import PackageFacts
 from freehold.facts.unit import UnitFacts
 from freehold.hosts.host import Host
 from freehold.infra import type_names
@@ -16,6 +17,8 @@ from freehold.plan.box import Box
 from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
+from freehold.plan.package import Package
+from freehold.plan.package import state_of as package_state
 from freehold.plan.unit import Unit
 from freehold.service.state import state_of
 from freehold.weights.manifest import FileEntry, Kind, Manifest
@@ -166,6 +169,26 @@ class TimerKind(ResourceKind):
         return {**inputs, "state": state, "restart_on": restart_on}
 
 
+class PackageKind(ResourceKind):
+    """`package` (its name), `units_off`, `state` ("installed"); `version` out, as it is there."""
+
+    type_name = type_names.PACKAGE
+    told_after = frozenset({"version"})
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:package {inputs['package']}"
+
+    def item(self, inputs: Properties) -> Item:
+        return Package(inputs["package"], tuple(inputs["units_off"]))
+
+    def found(self, inputs: Properties, facts: PackageFacts, host: Host) -> Properties | None:  # noqa: ARG002
+        state = package_state(facts)
+        return None if state == "absent" else {**inputs, "state": state}
+
+    def outputs(self, inputs: Properties, facts: PackageFacts, host: Host) -> Properties:  # noqa: ARG002
+        return {**inputs, "version": facts.version}
+
+
 def _started_with(facts: UnitFacts, path: str) -> str:
     file = facts.watched.get(path)
     if file is None:
@@ -178,6 +201,7 @@ KINDS: tuple[ResourceKind, ...] = (
     FileKind(),
     FileSetKind(Kind.ENGINE, type_names.ENGINE),
     FileSetKind(Kind.WEIGHTS, type_names.WEIGHTS),
+    PackageKind(),
     ServiceKind(),
     TimerKind(),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pulumi
@@ -188,6 +188,25 @@ class File(pulumi.CustomResource):
     ) -> None:
         props = {**where, "path": path, "content": content, "mode": mode, "is_secret": is_secret}
         super().__init__(type_names.FILE, f"{where['node']}:{path}", props, opts)
+
+
+class Package(pulumi.CustomResource):
+    """A package of the distribution."""
+
+    version: pulumi.Output[str]
+
+    def __init__(
+        self,
+        where: Where,
+        package: str,
+        opts: pulumi.ResourceOptions,
+        units_off: Sequence[str] = (),
+    ) -> None:
+        props = {**where, "package": package, "units_off": list(units_off)}
+        name = f"{where['node']}:package {package}"
+        super().__init__(
+            type_names.PACKAGE, name, {**props, "state": "installed", "version": None}, opts
+        )
 
 
 class Service(pulumi.CustomResource):

@@ -14,6 +14,7 @@ DRIVER = "freehold:box:Driver"
 ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
 LAYOUT = "freehold:box:Layout"
+PACKAGE = "freehold:box:Package"
 SERVICE = "freehold:box:Service"
 TIMER = "freehold:box:Timer"
 WEIGHTS = "freehold:box:Weights"
@@ -28,6 +29,7 @@ REPLACED_BY: dict[str, frozenset[str]] = {
     FILE: frozenset({"path", _ANOTHER_BOX}),
     LAYOUT: frozenset(),
     LEASE: frozenset({"state"}),
+    PACKAGE: frozenset({"package", _ANOTHER_BOX}),
     SERVICE: frozenset({"unit", _ANOTHER_BOX}),
     TIMER: frozenset({"unit", _ANOTHER_BOX}),
     WEIGHTS: frozenset({"digest", "set", _ANOTHER_BOX}),

@@ -41,12 +41,14 @@ def up(
     on_progress: Callable[[str], None] = lambda _: None,
     init: Init = "systemd",
     packages: tuple[str, ...] = (),
+    offers: tuple[str, ...] = (),
     starts: bool = True,
 ) -> Lab:
     """Bring up `count` boxes, `<name>-1` and on; those that run are kept, dead ones started again.
 
     A lab that already has more boxes keeps them all. Returns when each box answers SSH. A new
-    lab's boxes have the distribution's `packages` besides what a minimal box has. Without `starts`
+    lab's boxes have the distribution's `packages` besides what a minimal box has, and their apt
+    can install what it `offers`, though they reach no mirror. Without `starts`
     none is started: `Box.boot` does that, when what its `seed` folder lacks has been put there.
     """
     check_name(name)
@@ -56,7 +58,7 @@ def up(
         raise FreeholdError.of("lab", reason)
     state_dir = state_dir.resolve()
     check_state_dir(state_dir)
-    rootfs = ensure_rootfs(on_progress, packages)
+    rootfs = ensure_rootfs(on_progress, packages, offers)
     with locked(state_dir):
         lab = read_lab(state_dir / name) or plan_lab(state_dir, name, init, rootfs)
         hint = f"fab lab.down --name {name}"
@@ -110,12 +112,21 @@ def temporary(
     *,
     init: Init = "systemd",
     packages: tuple[str, ...] = (),
+    offers: tuple[str, ...] = (),
     starts: bool = True,
 ) -> Iterator[Lab]:
     """A lab of its own for the length of a `with` block."""
     name = f"t{os.getpid()}-{uuid.uuid4().hex[:4]}"
     try:
-        yield up(name, count, state_dir=state_dir, init=init, packages=packages, starts=starts)
+        yield up(
+            name,
+            count,
+            state_dir=state_dir,
+            init=init,
+            packages=packages,
+            offers=offers,
+            starts=starts,
+        )
     finally:
         down(name, state_dir)
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds the boxes' root folder: rootfs.sh ROOTFS SUITE PACKAGES HOOK. Root runs it.
+# Builds the boxes' root folder: rootfs.sh ROOTFS SUITE PACKAGES HOOK [CUSTOMIZE]. Root runs it.
 # Built beside its place and renamed, under a lock: a build that is cut off leaves nothing that
 # looks finished, and of two at once the second waits for the first.
 set -eu
-rootfs=$1 suite=$2 packages=$3 hook=$4
+rootfs=$1 suite=$2 packages=$3 hook=$4 customize=${5:-true}
 cache=$(dirname "$rootfs")
 
 umask 022
@@ -26,7 +26,7 @@ apt-get indextargets --format '$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)
     >"$building/lab.list" || true
 
 set -- --quiet --variant=minbase --format=directory --include="$packages" \
-    --customize-hook="$hook" "$suite" "$building/root"
+    --customize-hook="$customize" --customize-hook="$hook" "$suite" "$building/root"
 [ ! -s "$building/lab.list" ] || set -- "$@" "$building/lab.list"
 mmdebstrap "$@"
 mv "$building/root" "$rootfs"

@@ -13,9 +13,9 @@ from freehold.facts.driver import DriverFacts, driver_fact
 from freehold.facts.fact import Fact
 from freehold.plan.driver_steps import (
     BuildModule,
+    ChangePackages,
     FetchKey,
     HoldPackages,
-    InstallPackages,
     LoadModule,
     MakeSigningKey,
     PlaceDriverFile,
@@ -119,7 +119,7 @@ class Driver:
     def _placed(self, found: DriverFacts, source: Repository) -> Iterator[Step]:
         yield from _differing(found, driver_files(self.wanted.branch, source.url))
         if source.url.startswith("https:") and "ca-certificates" not in found.packages:
-            yield InstallPackages(("ca-certificates",), why="for https")
+            yield ChangePackages(("ca-certificates",), why="for https")
 
     def _refreshed(self, found: DriverFacts, source: Repository) -> Iterator[Step]:
         is_right = found.key_fingerprint == source.fingerprint
@@ -145,7 +145,7 @@ class Driver:
         if "dkms" not in found.packages:
             names.append("dkms")
         if names:
-            yield InstallPackages(tuple(names), why="to build the module")
+            yield ChangePackages(tuple(names), why="to build the module")
         elif found.is_secure_boot and not found.signing_key:
             yield MakeSigningKey()
         elif problem := secure_boot_problem(place, found):
@@ -164,7 +164,7 @@ class Driver:
                 f"{', '.join(choice.lacking)}",
                 "another freehold:driver.branch; apt-cache madison lists what there is",
             )
-        yield InstallPackages(choice.packages, choice.removed, f"branch {self.wanted.branch}")
+        yield ChangePackages(choice.packages, choice.removed, f"branch {self.wanted.branch}")
 
     def _built(self, found: DriverFacts) -> Iterator[Step]:
         if found.on_disk_version != installed(self.wanted, found).version:

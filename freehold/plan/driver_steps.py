@@ -37,7 +37,7 @@ class RefreshPackages:
 
 
 @dataclass(frozen=True)
-class InstallPackages:
+class ChangePackages:
     """Install `packages` (name, or name=version) in one call of apt, and remove `removed` in it."""
 
     packages: tuple[str, ...]
@@ -99,7 +99,7 @@ DriverStep: TypeAlias = (
     | RepairPackages
     | FetchKey
     | RefreshPackages
-    | InstallPackages
+    | ChangePackages
     | HoldPackages
     | MakeSigningKey
     | BuildModule
@@ -121,7 +121,7 @@ def describe_driver(step: DriverStep) -> str:
             return f"fetch {url}, of the fingerprint {fingerprint}"
         case RefreshPackages(source=source):
             return f"refresh apt's lists ({source})"
-        case InstallPackages(packages=packages, removed=removed, why=why):
+        case ChangePackages(packages=packages, removed=removed, why=why):
             instead = f", in place of {', '.join(removed)}" if removed else ""
             return f"install {', '.join(packages)}{instead} ({why})"
         case HoldPackages(packages=packages):

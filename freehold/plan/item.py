@@ -14,7 +14,7 @@ class PlanError(FreeholdError):
 
 
 class Item(Protocol):
-    """File, FileSet, Unit or Box. `found` is always what `fact` parsed."""
+    """File, FileSet, Unit, Package or Box. `found` is always what `fact` parsed."""
 
     @property
     def label(self) -> str:

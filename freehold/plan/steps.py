@@ -100,6 +100,20 @@ class RemoveUnit:
 
 
 @dataclass(frozen=True)
+class InstallPackage:
+    """Install a package of the distribution, and write down that it was Freehold who did."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class RemovePackage:
+    """Purge a package that Freehold installed, and what came with it that nothing else needs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class LeaveBox:
     """Remove what Freehold placed but weights, also what no state knows of; restore what it
     replaced."""
@@ -123,6 +137,8 @@ Step: TypeAlias = (
     | RestartUnit
     | StopUnit
     | RemoveUnit
+    | InstallPackage
+    | RemovePackage
     | LeaveBox
     | PruneFolders
     | DriverStep
@@ -161,6 +177,10 @@ def describe(step: Step) -> str:
             return f"stop {unit}"
         case RemoveUnit(unit=unit):
             return f"stop and disable {unit}"
+        case InstallPackage(name=name):
+            return f"install package {name}"
+        case RemovePackage(name=name):
+            return f"purge package {name}"
         case LeaveBox():
             return "leave nothing of Freehold behind"
         case PruneFolders():

@@ -15,6 +15,7 @@ from freehold.facts.fact import Fact, gather
 from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
 from freehold.facts.hardware import hardware_fact
+from freehold.facts.package import package_fact
 from freehold.facts.unit import unit_fact
 from freehold.facts.verified import verified_fact
 from freehold.hosts.host import HostError
@@ -46,6 +47,7 @@ FACTS: dict[str, Fact[Any]] = {
     "fileset": file_set_fact(TWO_FILES),
     "driver": driver_fact(),
     "hardware": hardware_fact("llama-server.service"),
+    "package": package_fact("haproxy", ("haproxy.service",)),
 }
 
 
@@ -83,9 +85,10 @@ KEYS = {
     "verified": "now verified bad",
     "driver": "distribution arch kernel boot_id machine_id local_time headers secure_boot loaded "
     "blacklisted",
+    "package": "dpkg ours",
 }
 WHOLE = {"box": "debian12_minimal", "unit": "running_with_its_port", "fileset": "all_proven"}
-WHOLE |= {"timer": "waiting", "verified": "whole"}
+WHOLE |= {"timer": "waiting", "verified": "whole", "package": "absent"}
 WHOLE |= {"driver": "hgx_h100_upgraded_under_its_module"}
 
 
@@ -107,6 +110,7 @@ UNREADABLE = [
     ("unit", "MainPID=34", "MainPID="),
     ("unit", "Mon 2026-11-23 19:49:55.645299 UTC", "n/a"),
     ("unit", "1777976816.500000000", ""),
+    ("package", "ours=no", "ours="),
     ("fileset", "found 7", "found"),
     ("fileset", "available=/dev/vda1", "available="),
     ("driver", "local_time=00:30", "local_time="),
