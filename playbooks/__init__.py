@@ -5,6 +5,7 @@ from invoke.collection import Collection
 
 from playbooks import (
     custody,
+    driver,
     engine,
     fetch,
     keys,
@@ -29,7 +30,7 @@ program.executor_class = NodesExecutor
 program.list_tasks = ending_with_its_reader(program.list_tasks)
 
 namespace = Collection()
-for module in (size, weights, engine, service, node, lab):
+for module in (size, weights, engine, service, node, driver, lab):
     namespace.add_collection(Collection.from_module(module))
 namespace.add_collection(_rent := Collection("rent"))
 namespace.add_collection(Collection.from_module(leases, "lease"))

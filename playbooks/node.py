@@ -10,9 +10,11 @@ from freehold.account.size_node import Served, size_node
 from freehold.apply.converge import all_steps, look
 from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import gather
+from freehold.plan.driver_wanted import driver_wanted
 from freehold.plan.node import node_items
 from freehold.plan.steps import describe
-from freehold.service.doctor import Check, examine
+from freehold.service.check import Check
+from freehold.service.doctor import examine
 from freehold.weights.chosen import Chosen
 from freehold.weights.open import stack_store
 from playbooks.executor import task
@@ -41,7 +43,7 @@ def doctor(_c: Any) -> None:
     chosen = Chosen.of(declared) if declared else None
 
     def work(target: Target) -> str:
-        checks = examine(target.host, target.node, chosen)
+        checks = examine(target.host, target.node, chosen, declared.driver if declared else None)
         report = "\n".join(["", *map(_shown, checks)])
         if any(check.is_failure for check in checks):
             raise TaskFailedError(report)
@@ -65,7 +67,8 @@ def drift(_c: Any) -> None:
     def work(target: Target) -> str:
         node, box = require_node(target), gather(target.host, [BOX])[0]
         planned = size_node(target.host, node, served).planned
-        items = node_items(spec.model, node, chosen, box, planned, None, spec.door)
+        driver = driver_wanted(spec.driver, chosen.engine) if spec.driver else None
+        items = node_items(spec.model, node, chosen, box, planned, None, spec.door, driver)
         steps = all_steps(target.host, items, look(target.host, items))
         if steps:
             raise TaskFailedError("\n".join(["to do:", *(f"  {describe(s)}" for s in steps)]))

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What lab boxes need: systemd-nspawn containers on Linux, made by mmdebstrap; and shellcheck, for make lint.
+# What lab boxes need: systemd-nspawn containers on Linux, made by mmdebstrap; and what lint and tests need
+# besides: kmod and shellcheck to read what is written, gpg to sign repositories.
 
 # Said before anything is installed.
 lab_can_run() {
@@ -36,6 +37,8 @@ mmdebstrap      mmdebstrap
 ip              iproute2
 ssh             openssh-client
 shellcheck      shellcheck
+gpg             gpg
+modprobe        kmod
 TABLE
   printf '%s\n' "${packages# }"
 }

@@ -90,7 +90,7 @@ reload_unit() { systemctl reload "$1" || tell_why "$1" $?; }
 tell_why() {
   run=$(systemctl show -p InvocationID --value "$1")
   journalctl -q -o cat -n 10 --no-pager "_SYSTEMD_INVOCATION_ID=$run" >&2
-  exit "$2"
+  return "$2"
 }
 
 # No questions, no suggestions, an edited file of /etc stays; another run of apt is waited for. What it

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
+from freehold.apply.driver_lines import driver_line, driver_prelude
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, failure
+from freehold.plan.driver_steps import DriverStep
 from freehold.plan.steps import (
     EnableUnit,
     InstallPackage,
@@ -38,6 +40,8 @@ def run_steps(host: Host, steps: Sequence[Step]) -> None:
     Raises HostError naming that step, with the last lines of its stderr.
     """
     lines = [PRELUDE]
+    if any(isinstance(step, DriverStep) for step in steps):
+        lines.append(driver_prelude())
     for index, step in enumerate(steps):
         lines += [f"begin {index}", _line(step)]
     secrets = tuple(
@@ -64,6 +68,8 @@ def _hint(step: Step | None) -> str | None:
 
 
 def _line(step: Step) -> str:
+    if isinstance(step, DriverStep):
+        return driver_line(step)
     match step:
         case PlaceFile(path=path, content=content, mode=mode, group=group):
             text = base64.encodebytes(content).decode()

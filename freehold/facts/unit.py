@@ -117,7 +117,7 @@ def _parse(text: str, is_timer: bool) -> UnitFacts:
         needs_daemon_reload=field(text, "NeedDaemonReload") == "yes",
         main_pid=main_pid,
         restarts=0 if is_timer else int(field(text, "NRestarts") or 0),
-        started_at_s=_seconds(started) if has_started else None,
+        started_at_s=seconds_of(started) if has_started else None,
         drop_ins=tuple(field(text, "DropInPaths").split()),
         watched=watched,
         port_holder=_port_holder(text, main_pid),
@@ -125,8 +125,8 @@ def _parse(text: str, is_timer: bool) -> UnitFacts:
     )
 
 
-def _seconds(timestamp: str) -> float:
-    """Of systemd's `Mon 2026-11-23 18:46:33.123456 UTC`."""
+def seconds_of(timestamp: str) -> float:
+    """Since the epoch, of systemd's `Mon 2026-11-23 18:46:33.123456 UTC`."""
     moment = datetime.strptime(timestamp, "%a %Y-%m-%d %H:%M:%S.%f UTC")
     return moment.replace(tzinfo=UTC).timestamp()
 

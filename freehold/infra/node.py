@@ -14,6 +14,7 @@ from freehold.infra.layout_inputs import layout_inputs
 from freehold.infra.resources import (
     Authority,
     Box,
+    Driver,
     File,
     FileSet,
     Layout,
@@ -22,6 +23,7 @@ from freehold.infra.resources import (
     Timer,
     Where,
 )
+from freehold.plan.driver_wanted import DriverWanted
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,
@@ -54,6 +56,8 @@ class NodeArgs:
     usd_per_hour: pulumi.Output[float] | None = None
     door: Door | None = None
     authority: Authority | None = None
+    driver: DriverWanted | None = None
+    """None where it is its owner's business."""
 
 
 class NodeComponent(pulumi.ComponentResource):
@@ -70,8 +74,13 @@ class NodeComponent(pulumi.ComponentResource):
         box = Box(node.name, where, chosen.engine.arch, args.wipe, base)
         on_box = pulumi.ResourceOptions.merge(base, after(box))
 
+        nvidia = box.nvidia
+        if args.driver is not None:
+            # Before the engine, which needs its libraries; the box was read before it was there.
+            driver = Driver(where, args.driver, server.port, on_box)
+            nvidia, on_box = driver.nvidia, pulumi.ResourceOptions.merge(on_box, after(driver))
         engine = FileSet(where, chosen.engine, args.wipe, on_box)
-        machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": box.nvidia}
+        machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": nvidia}
         inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)
         if args.usd_per_hour is not None:
             inputs["hardware"] = {**inputs["hardware"], "usd_per_hour": args.usd_per_hour}
@@ -87,7 +96,7 @@ class NodeComponent(pulumi.ComponentResource):
             planned, has_gpu = Planned.of_properties(facts["planned"]), bool(facts["nvidia"])
             return service_unit(args.model, server, chosen.weights, chosen.engine, planned, has_gpu)
 
-        unit_text = pulumi.Output.all(planned=layout.planned, nvidia=box.nvidia).apply(render)
+        unit_text = pulumi.Output.all(planned=layout.planned, nvidia=nvidia).apply(render)
         unit = File(where, UNIT_PATH, unit_text, on_box)
         restart_on = {
             UNIT_PATH: unit_text.apply(_sha256),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import pulumi
 
 from freehold.infra import type_names
+from freehold.plan.driver_wanted import DriverWanted
 from freehold.spec.model import Spec
 from freehold.weights.manifest import Kind, Manifest
 
@@ -141,6 +143,28 @@ class Box(pulumi.CustomResource):
         props = {**where, "arch": arch, "wipe": wipe, **dict.fromkeys(outputs)}
         props |= {"gpus": None, "nvidia": None, "address": None}
         super().__init__(type_names.BOX, name, props, opts)
+
+
+class Driver(pulumi.CustomResource):
+    """The NVIDIA driver of a box, of the stack's branch; it stays when the stack goes."""
+
+    nvidia: pulumi.Output[list[str]]
+
+    def __init__(
+        self, where: Where, wanted: DriverWanted, port: int, opts: pulumi.ResourceOptions
+    ) -> None:
+        inputs = {
+            "branch": wanted.branch,
+            "cuda": wanted.cuda,
+            "reboot": wanted.reboot.text,
+            "mirror": dataclasses.asdict(wanted.mirror) if wanted.mirror else None,
+            "port": port,
+            "state": "in place",
+        }
+        told = dict.fromkeys(("version", "nvidia", "installed"))
+        super().__init__(
+            type_names.DRIVER, f"{where['node']}-driver", {**where, **inputs, **told}, opts
+        )
 
 
 class Layout(pulumi.CustomResource):

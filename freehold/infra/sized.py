@@ -37,7 +37,7 @@ def sized_from_catalogue(instance_type: str, inputs: Properties, store: Store) -
 def _node(inputs: Properties) -> Node:
     server = dict(inputs["server"])
     if "devices" in server:
-        server["devices"] = tuple(server["devices"])
+        server["devices"] = tuple(server["devices"]) or "none"  # as a stack says it
     return Node(
         name=inputs["node"],
         ssh=inputs["ssh"],

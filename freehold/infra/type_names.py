@@ -13,6 +13,7 @@ AUTHORITY = "freehold:index:Authority"
 CERTIFICATE = "freehold:index:Certificate"
 BOX = "freehold:box:Box"
 DOOR = "freehold:box:Door"
+DRIVER = "freehold:box:Driver"
 ENGINE = "freehold:box:Engine"
 FILE = "freehold:box:File"
 LAYOUT = "freehold:box:Layout"
@@ -29,6 +30,7 @@ REPLACED_BY: dict[str, frozenset[str]] = {
     CERTIFICATE: frozenset(),
     BOX: frozenset({_ANOTHER_BOX}),
     DOOR: frozenset({"unit", _ANOTHER_BOX}),
+    DRIVER: frozenset({_ANOTHER_BOX}),
     ENGINE: frozenset({"digest", "set", _ANOTHER_BOX}),
     FILE: frozenset({"path", _ANOTHER_BOX}),
     LAYOUT: frozenset(),

@@ -19,7 +19,15 @@ from freehold.infra.layout import LayoutResource
 from freehold.infra.lifecycle import BoxResource, Resource
 from freehold.infra.likely import LikelyTypes
 from freehold.infra.sessions import Sessions
-from freehold.infra.type_names import API_KEY, AUTHORITY, CERTIFICATE, INSTANCE, LAYOUT, LEASE
+from freehold.infra.type_names import (
+    API_KEY,
+    AUTHORITY,
+    CERTIFICATE,
+    DRIVER,
+    INSTANCE,
+    LAYOUT,
+    LEASE,
+)
 from freehold.rent.aws import Aws
 from freehold.spec.transfer import Transfer
 from freehold.weights.open import open_store
@@ -30,6 +38,7 @@ class Wiring:
     """The boxes' sessions, and how each resource type is made, by its name."""
 
     sessions: Sessions
+
     makers: dict[str, Callable[[], Resource]]
     _made: dict[str, Resource] = field(default_factory=dict)
 
@@ -81,6 +90,12 @@ def wire(settings_json: str, log: EngineLog, instances_in_state: Set[str]) -> Wi
 
         return CertificateResource()
 
+    def driver() -> Resource:
+        # Not for a stack that leaves the driver to its owner.
+        from freehold.infra.driver import DriverResource
+
+        return DriverResource(sessions, log)
+
     makers: dict[str, Callable[[], Resource]] = {
         kind.type_name: partial(BoxResource, kind, sessions, keeping) for kind in KINDS
     }
@@ -88,6 +103,7 @@ def wire(settings_json: str, log: EngineLog, instances_in_state: Set[str]) -> Wi
         API_KEY: ApiKey,
         AUTHORITY: authority,
         CERTIFICATE: certificate,
+        DRIVER: driver,
         LAYOUT: partial(LayoutResource, sessions, open_own, log, likely),
         LEASE: lease,
         INSTANCE: instance,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from freehold.facts.box import BoxFacts
 from freehold.plan.box import Box
 from freehold.plan.door import door_items
+from freehold.plan.driver import Driver
+from freehold.plan.driver_wanted import DriverWanted
 from freehold.plan.file import File
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
@@ -34,6 +36,7 @@ def node_items(
     planned: Planned,
     api_key: str | None,
     door: Door | None = None,
+    driver: DriverWanted | None = None,
 ) -> tuple[Item, ...]:
     """Everything but the key's file where `api_key` is not known, and what of a `door` is secret:
     Pulumi alone has them."""
@@ -54,6 +57,8 @@ def node_items(
         items.insert(3, File(KEY_PATH, f"{api_key}\n".encode(), "0600", is_secret=True))
     if door is not None:
         items += door_items(door, node.server.port, planned.slots)
+    if driver is not None:
+        items.insert(1, Driver(driver))
     return tuple(items)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from freehold.plan.driver_steps import DriverStep, describe_driver
 from freehold.weights.manifest import Manifest
 
 
@@ -150,6 +151,7 @@ Step: TypeAlias = (
     | RemovePackage
     | LeaveBox
     | PruneFolders
+    | DriverStep
 )
 Plan: TypeAlias = tuple[Step, ...]
 
@@ -195,3 +197,5 @@ def describe(step: Step) -> str:
             return "leave nothing of Freehold behind"
         case PruneFolders():
             return "remove empty folders"
+        case _:
+            return describe_driver(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -68,6 +69,18 @@ class Client:
                 data = line.decode().strip().removeprefix("data: ")
                 if data.startswith("{"):
                     yield from _pieces(json.loads(data))
+
+    def requests(self, key: str) -> int:
+        """How many are answered or wait now. Raises HostError where the server does not say."""
+        try:
+            with self._request("GET", "/metrics", key, timeout_s=HEALTH_TIMEOUT_S) as response:
+                said = response.read().decode("utf-8", "replace")
+        except (HTTPException, OSError) as error:
+            raise self._refused(f"{type(error).__name__}: {error}") from None
+        found = re.findall(r"^llamacpp:requests_(?:processing|deferred) (\d+)", said, re.MULTILINE)
+        if not found:
+            raise self._refused(f"HTTP {response.status} from /metrics")
+        return sum(map(int, found))
 
     @contextlib.contextmanager
     def _post(self, path: str, key: str, body: dict[str, Any]) -> Iterator[HTTPResponse]:

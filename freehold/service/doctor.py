@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from freehold.errors import Problem
 from freehold.facts.box import BOX, BoxFacts
-from freehold.facts.fact import gather
+from freehold.facts.driver import DriverFacts, driver_fact
+from freehold.facts.fact import Fact, gather
 from freehold.facts.verified import VerifiedFacts, verified_fact
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, run_or_raise
 from freehold.plan.box import Box
+from freehold.plan.driver import Driver
+from freehold.plan.driver_wanted import driver_wanted
 from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item, PlanError
 from freehold.plan.node import node_unit
 from freehold.render.paths import UNIT
+from freehold.service.check import Check
+from freehold.service.doctor_driver import driver_checks
+from freehold.spec import driver as spec
 from freehold.spec.model import Node
 from freehold.weights.chosen import Chosen
 from freehold.weights.manifest import Manifest
@@ -25,33 +30,20 @@ from freehold.weights.manifest import Manifest
 MEMORY_MARGIN = 1.1
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at; `problem` is None where it is well. A warning stops nothing."""
-
-    what: str
-    found: str
-    problem: Problem | None = None
-    is_warning: bool = False
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether it would stop an `up`."""
-        return self.problem is not None and not self.is_warning
-
-    def __str__(self) -> str:
-        verdict = "ok  " if self.problem is None else "warn" if self.is_warning else "FAIL"
-        return f"{verdict}  {self.what:<10}{self.found}"
-
-
-def examine(host: Host, node: Node | None, chosen: Chosen | None) -> list[Check]:
-    """All checks of one box; those of a node too where a stack names it.
+def examine(
+    host: Host, node: Node | None, chosen: Chosen | None, declared: spec.Driver | None = None
+) -> list[Check]:
+    """All checks of one box; those of a node too where a stack names it; `declared` is the stack's
+    driver.
 
     Raises HostError where nothing can be asked: no connection, no right to be root.
     """
     box: BoxFacts = gather(host, [BOX])[0]
     checks = [Check("ssh", "connected, host key verified"), Check("root", "yes")]
     checks += _of_box(host, box, chosen)
+    if _has_nvidia(box):
+        found: DriverFacts = gather(host, [_driver_fact(declared, chosen)])[0]
+        checks += driver_checks(host.name, found, _cuda(declared, chosen))
     checks.append(_forwarding(host))
     if node is not None and chosen is not None and box.systemd_version is not None:
         checks += _of_node(host, node, chosen)
@@ -71,13 +63,29 @@ def _of_box(host: Host, box: BoxFacts, chosen: Chosen | None) -> Iterator[Check]
     yield Check("processor", f"{box.cpu_model}: {box.cores} cores, {box.threads} threads")
     if box.nvidia:
         yield Check("gpu", "; ".join(box.nvidia))
-    elif any(gpu.startswith("0x10de:") for gpu in box.gpus):
+    elif _has_nvidia(box):
         what = (
             f"{len(box.gpus)} seen on the bus, nvidia-smi lists none: the server would not use it"
         )
-        yield Check("gpu", what, Problem(host.name, what, "install the driver"), is_warning=True)
+        hint = "the line on the driver says why"
+        yield Check("gpu", what, Problem(host.name, what, hint), is_warning=True)
     else:
         yield Check("gpu", "none: the model runs on the processor")
+
+
+def _has_nvidia(box: BoxFacts) -> bool:
+    return any(gpu.startswith("0x10de:") for gpu in box.gpus)
+
+
+def _driver_fact(declared: spec.Driver | None, chosen: Chosen | None) -> Fact[DriverFacts]:
+    if declared is None or chosen is None:
+        return driver_fact()
+    return Driver(driver_wanted(declared, chosen.engine)).fact()
+
+
+def _cuda(declared: spec.Driver | None, chosen: Chosen | None) -> str | None:
+    by_build = chosen.engine.about.get("cuda") if chosen else None
+    return (declared.cuda if declared else None) or by_build
 
 
 def _of_node(host: Host, node: Node, chosen: Chosen) -> Iterator[Check]:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from freehold.spec.choices import ThinkingWord, WipeWord
 from freehold.spec.door import Door
+from freehold.spec.driver import Driver
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.hardware import KnownHardware
 from freehold.spec.kinds import (
@@ -27,6 +28,7 @@ from freehold.spec.typed import Typed, in_words
 
 __all__ = [
     "Door",
+    "Driver",
     "KnownHardware",
     "Model",
     "Node",
@@ -152,6 +154,11 @@ class Spec(Typed):
         description="How weights leave a node: `overwrite` writes zeros over them, `remove` leaves "
         "their blocks as they are; `auto` discards the blocks where the disk then shows them no "
         "more, and else overwrites them.",
+    )
+    driver: Driver | None = Field(
+        None,
+        description="The NVIDIA driver that every node shall have.",
+        json_schema_extra=in_words("it is yours to install"),
     )
     parallel_nodes: TopLevelInteger = Field(
         4, ge=1, le=1024, description="Nodes that are changed at the same time."

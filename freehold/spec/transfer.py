@@ -46,12 +46,12 @@ class RateLimit(Typed):
     @property
     def start(self) -> int:
         """Minutes after midnight."""
-        return _minutes(self.from_time)
+        return minutes_of(self.from_time)
 
     @property
     def end(self) -> int:
         """Minutes after midnight."""
-        return _minutes(self.to_time)
+        return minutes_of(self.to_time)
 
     @property
     def bytes_per_s(self) -> float:
@@ -72,6 +72,7 @@ class Transfer(Typed):
     )
 
 
-def _minutes(time: str) -> int:
+def minutes_of(time: str) -> int:
+    """Minutes after midnight of "18:00"."""
     hours, minutes = time.split(":")
     return int(hours) * 60 + int(minutes)

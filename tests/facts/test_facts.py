@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from freehold.facts.box import BOX
+from freehold.facts.driver import driver_fact
 from freehold.facts.fact import Fact, gather
 from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
@@ -44,6 +45,7 @@ FACTS: dict[str, Fact[Any]] = {
     "verified": verified_fact(TWO_FILES),
     "file": file_fact("/etc/hostname"),
     "fileset": file_set_fact(TWO_FILES),
+    "driver": driver_fact(),
     "hardware": hardware_fact("llama-server.service"),
     "package": package_fact("haproxy", ("haproxy.service",)),
 }
@@ -81,10 +83,13 @@ KEYS = {
     "timer": "LoadState ActiveState SubState UnitFileState NeedDaemonReload ActiveEnterTimestamp "
     "DropInPaths",
     "verified": "now verified bad",
+    "driver": "distribution arch kernel boot_id machine_id local_time headers secure_boot loaded "
+    "blacklisted",
     "package": "dpkg ours",
 }
 WHOLE = {"box": "debian12_minimal", "unit": "running_with_its_port", "fileset": "all_proven"}
 WHOLE |= {"timer": "waiting", "verified": "whole", "package": "absent"}
+WHOLE |= {"driver": "hgx_h100_upgraded_under_its_module"}
 
 
 @pytest.mark.parametrize(("kind", "key"), [(k, key) for k in KEYS for key in KEYS[k].split()])
@@ -108,6 +113,12 @@ UNREADABLE = [
     ("package", "ours=no", "ours="),
     ("fileset", "found 7", "found"),
     ("fileset", "available=/dev/vda1", "available="),
+    ("driver", "local_time=00:30", "local_time="),
+    ("driver", "secure_boot=SecureBoot enabled", "secure_boot=Failed to read SecureBoot"),
+    ("driver", "loaded=NVIDIA UNIX", "loaded=\nx=NVIDIA UNIX"),
+    ("driver", "libnvidia-ml.so.580.95.05", "libnvidia-ml.so.1"),
+    ("driver", "LoadState=loaded", "loaded"),
+    ("driver", "ii |linux-headers-6.8.0-45-generic|6.8.0-45.45", "ii |linux-headers"),
 ]
 
 

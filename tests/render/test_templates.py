@@ -11,7 +11,7 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from freehold.render import door, paths
+from freehold.render import door, driver, driver_paths, paths
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.templates import TEMPLATES, render
 from freehold.rent import guard, task, user_data
@@ -23,6 +23,12 @@ CONTEXTS = {
     paths.UNIT_PATH: ServiceContext,
     paths.VERIFY_UNIT_PATH: VerifyContext,
     paths.VERIFY_TIMER_PATH: NoContext,
+    driver_paths.SOURCE: driver.SourceContext,
+    driver_paths.PREFERENCES: driver.PreferencesContext,
+    driver_paths.UPGRADES: driver.UpgradesContext,
+    driver_paths.MODPROBE: NoContext,
+    driver_paths.MODULES_LOAD: NoContext,
+    driver_paths.PERSISTENCED: driver.PersistencedContext,
     user_data.USER_DATA_PATH: user_data.UserDataContext,
     user_data.SCRATCH_PATH: NoContext,
     user_data.SCRATCH_UNIT_PATH: NoContext,

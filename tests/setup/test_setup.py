@@ -175,7 +175,7 @@ def test_lab_tools_are_announced_before_they_are_installed(machine: Machine) -> 
 
 
 def test_lab_tools_that_are_there_are_not_installed(machine: Machine) -> None:
-    for tool in ("systemd-nspawn", "mmdebstrap", "ip", "ssh", "shellcheck"):
+    for tool in ("systemd-nspawn", "mmdebstrap", "ip", "ssh", "shellcheck", "gpg", "modprobe"):
         machine.install(tool, "exit 1")
     machine.run(machine.clone("checkout") / "bin/setup", "--lab")
     assert machine.asked()[-3:-1] == [BUILT[-1], SERVER]
