@@ -17,6 +17,7 @@ from tests.driver.machine import Machine
 from tests.driver.parts import NEW, NEXT
 from tests.infra.on_box import UNIT, boot_id, on, server_pid
 from tests.infra.stack import Stack, nodes
+from tests.playbooks.conftest import Fab, fab  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,19 @@ def test_a_second_up_changes_nothing(stack: Stack, machine: Machine) -> None:
     assert stack.preview().must().changes == {}
     assert stack.up().must().changes == {}
     assert server_pid(machine.box) == pid
+
+
+def test_the_tasks_say_that_it_is_as_declared_well_and_whose(
+    stack: Stack,
+    fab: Fab,  # noqa: F811
+) -> None:
+    assert fab("node.drift", stack=stack).must().out.endswith("as declared\n")
+    assert f"ok    driver    {NEW}, module and library" in (
+        fab("node.doctor", stack=stack).must().out
+    )
+    shown = fab("driver.show", stack=stack).must().out
+    assert "installed by Freehold   dkms, libnvidia-ml1" in shown
+    assert "/etc/apt/preferences.d/freehold-nvidia" in shown
 
 
 def test_a_drain_waits_for_the_answer_that_is_under_way(stack: Stack, machine: Machine) -> None:
