@@ -18,6 +18,7 @@ from playbooks import (
     size,
     store,
     tools,
+    top,
     weights,
     wipe,
 )
@@ -30,6 +31,7 @@ program.list_tasks = ending_with_its_reader(program.list_tasks)
 namespace = Collection()
 for module in (size, weights, engine, service, node, lab):
     namespace.add_collection(Collection.from_module(module))
+namespace.collections["node"].add_task(top.top)
 namespace.add_collection(_rent := Collection("rent"))
 namespace.add_collection(Collection.from_module(leases, "lease"))
 for of_weights in (

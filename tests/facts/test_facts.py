@@ -14,6 +14,7 @@ from freehold.facts.fact import Fact, gather
 from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
 from freehold.facts.hardware import hardware_fact
+from freehold.facts.telemetry import TELEMETRY
 from freehold.facts.unit import unit_fact
 from freehold.facts.verified import verified_fact
 from freehold.hosts.host import HostError
@@ -44,6 +45,7 @@ FACTS: dict[str, Fact[Any]] = {
     "file": file_fact("/etc/hostname"),
     "fileset": file_set_fact(TWO_FILES),
     "hardware": hardware_fact("llama-server.service"),
+    "telemetry": TELEMETRY,
 }
 
 
@@ -113,6 +115,12 @@ def test_a_line_that_cannot_be_read_raises(kind: str, good: str, bad: str) -> No
     assert good in text
     with pytest.raises((ValueError, LookupError)):
         FACTS[kind].parse(text.replace(good, bad, 1))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "sh: python3: not found"])
+def test_telemetry_that_cannot_be_read_raises(text: str) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        TELEMETRY.parse(text)
 
 
 @pytest.mark.parametrize("text", ["", "absen", "0644", "0644 a:a\nnot base64!", "0644 a b c\n"])
