@@ -12,6 +12,7 @@ from freehold.facts.box import BOX, BoxFacts
 from freehold.facts.fact import gather
 from freehold.plan.node import node_items
 from freehold.plan.steps import describe
+from freehold.plan.upkeep import upkeep_items
 from freehold.service.doctor import Check, examine
 from freehold.weights.chosen import Chosen
 from freehold.weights.open import stack_store
@@ -66,6 +67,7 @@ def drift(_c: Any) -> None:
         node, box = require_node(target), gather(target.host, [BOX])[0]
         planned = size_node(target.host, node, served).planned
         items = node_items(spec.model, node, chosen, box, planned, api_key=None)
+        items += upkeep_items(spec.tuning, bool(box.nvidia))
         steps = all_steps(target.host, items, look(target.host, items))
         if steps:
             raise TaskFailedError("\n".join(["to do:", *(f"  {describe(s)}" for s in steps)]))

@@ -23,6 +23,7 @@ from freehold.plan.steps import (
     StartUnit,
     Step,
     StopUnit,
+    Untune,
     describe,
 )
 
@@ -67,6 +68,8 @@ def _line(step: Step) -> str:
             return f"systemctl stop {quote(unit)}"
         case RemoveUnit(unit=unit):
             return f"remove_unit {quote(unit)}"
+        case Untune(program=program):
+            return f"untune {quote(program)}"
         case LeaveBox():
             return "leave"
         case PruneFolders():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import pulumi
 
 from freehold.infra.layout_inputs import layout_inputs
 from freehold.infra.resources import Box, File, FileSet, Layout, Provider, Service, Timer, Where
+from freehold.infra.upkeep import Upkeep, declare_upkeep, sha256
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,
@@ -39,6 +39,7 @@ class NodeArgs:
     wipe: str
     api_key: pulumi.Output[str]
     where: Where
+    upkeep: Upkeep
     usd_per_hour: pulumi.Output[float] | None = None
 
 
@@ -56,6 +57,7 @@ class NodeComponent(pulumi.ComponentResource):
         box = Box(node.name, where, chosen.engine.arch, args.wipe, base)
         on_box = pulumi.ResourceOptions.merge(base, after(box))
 
+        kept = declare_upkeep(args.upkeep, where, box, on_box)
         engine = FileSet(where, chosen.engine, args.wipe, on_box)
         machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": box.nvidia}
         inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)
@@ -76,8 +78,8 @@ class NodeComponent(pulumi.ComponentResource):
         unit_text = pulumi.Output.all(planned=layout.planned, nvidia=box.nvidia).apply(render)
         unit = File(where, UNIT_PATH, unit_text, on_box)
         restart_on = {
-            UNIT_PATH: unit_text.apply(_sha256),
-            KEY_PATH: key_text.apply(_sha256),
+            UNIT_PATH: unit_text.apply(sha256),
+            KEY_PATH: key_text.apply(sha256),
             # Files that came again after the start: the server has the old ones open.
             chosen.engine.node_proof: engine.proof,
             chosen.weights.node_proof: weights.proof,
@@ -94,7 +96,7 @@ class NodeComponent(pulumi.ComponentResource):
                 "engine": chosen.engine.name,
             },
         }
-        placed = [box, engine, layout, weights, key, unit]
+        placed = [box, *kept, engine, layout, weights, key, unit]
         service = Service(
             where, props, pulumi.ResourceOptions(parent=self, provider=provider, depends_on=placed)
         )
@@ -119,7 +121,7 @@ def _verifying(
     files = [File(where, path, text, on_box) for path, text in texts.items()]
     props = {
         "unit": VERIFY_TIMER,
-        "restart_on": {path: _sha256(text) for path, text in texts.items()},
+        "restart_on": {path: sha256(text) for path, text in texts.items()},
     }
     Timer(where, props, pulumi.ResourceOptions.merge(base, after(*first, *files)))
 
@@ -127,7 +129,3 @@ def _verifying(
 def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
     """The option of what is made once `resources` are there."""
     return pulumi.ResourceOptions(depends_on=list(resources))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

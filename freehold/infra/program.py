@@ -11,6 +11,7 @@ import pulumi
 from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
 from freehold.infra.resources import ApiKey, Provider, Where
+from freehold.infra.upkeep import Upkeep
 from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
 from freehold.sizing.planned import Planned
 from freehold.sizing.policy import rent_problems
@@ -49,7 +50,15 @@ def _declare(root: Path) -> None:
     for node in spec.nodes:
         where: Where = {"node": node.name, "ssh": node.ssh}
         args = NodeArgs(
-            node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key, where
+            node,
+            spec.model,
+            chosen,
+            spec.prices,
+            spec.policy,
+            spec.wipe,
+            api_key,
+            where,
+            Upkeep(spec.tuning),
         )
         if rental is not None:
             args = replace(args, where=rental.where, usd_per_hour=rental.instance.usd_per_hour)

@@ -15,6 +15,7 @@ FILE = "freehold:box:File"
 LAYOUT = "freehold:box:Layout"
 SERVICE = "freehold:box:Service"
 TIMER = "freehold:box:Timer"
+TUNING = "freehold:box:Tuning"
 WEIGHTS = "freehold:box:Weights"
 
 _ANOTHER_BOX = "rented.instance_id"
@@ -28,6 +29,7 @@ REPLACED_BY: dict[str, frozenset[str]] = {
     LEASE: frozenset({"state"}),
     SERVICE: frozenset({"unit", _ANOTHER_BOX}),
     TIMER: frozenset({"unit", _ANOTHER_BOX}),
+    TUNING: frozenset({_ANOTHER_BOX}),
     WEIGHTS: frozenset({"digest", "set", _ANOTHER_BOX}),
 }
 """Property paths. An Instance's follow from what it is: infra/instance_diff.py."""

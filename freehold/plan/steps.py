@@ -99,6 +99,13 @@ class RemoveUnit:
 
 
 @dataclass(frozen=True)
+class Untune:
+    """Put back what the machine's tuning changed, by the warden at `program`, if that is there."""
+
+    program: str
+
+
+@dataclass(frozen=True)
 class LeaveBox:
     """Remove what Freehold placed but weights, also what no state knows of; restore what it
     replaced."""
@@ -122,6 +129,7 @@ Step: TypeAlias = (
     | RestartUnit
     | StopUnit
     | RemoveUnit
+    | Untune
     | LeaveBox
     | PruneFolders
 )
@@ -159,6 +167,8 @@ def describe(step: Step) -> str:
             return f"stop {unit}"
         case RemoveUnit(unit=unit):
             return f"stop and disable {unit}"
+        case Untune():
+            return "put back what was tuned"
         case LeaveBox():
             return "leave nothing of Freehold behind"
         case PruneFolders():

@@ -22,6 +22,7 @@ from freehold.spec.rented import Rented
 from freehold.spec.secret import Secret
 from freehold.spec.server import Server
 from freehold.spec.transfer import RateLimit, Transfer
+from freehold.spec.tuning import Tuning
 from freehold.spec.typed import Typed, in_words
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Spec",
     "Ssh",
     "Transfer",
+    "Tuning",
 ]
 
 KEY_LENGTH_MIN = 16
@@ -138,6 +140,12 @@ class Spec(Typed):
         default_factory=Transfer,
         description="How weights go from the store to the nodes.",
         json_schema_extra=in_words("the defaults below"),
+    )
+    tuning: Tuning | None = Field(
+        None,
+        description="How the machines are tuned, at each boot; `{}` takes the defaults. A switch "
+        "that a machine has not is left alone.",
+        json_schema_extra=in_words("they stay as they are"),
     )
     wipe: WipeWord = Field(
         "auto",

@@ -19,6 +19,10 @@ class AskError(Exception):
         self.output = output
 
 
+class HangError(AskError):
+    """It did not answer in time."""
+
+
 def ask(argv: List[str], timeout_s: float) -> str:
     """What it prints. Raises AskError.
 
@@ -41,7 +45,7 @@ def ask(argv: List[str], timeout_s: float) -> str:
         output = process.communicate(timeout=timeout_s)[0].decode("utf-8", "replace").strip()
     except subprocess.TimeoutExpired:
         _end(process)
-        raise AskError(f"{name} did not answer in {timeout_s:g} s") from None
+        raise HangError(f"{name} did not answer in {timeout_s:g} s") from None
     if process.returncode:
         said = output.splitlines()[0] if output else f"exit {process.returncode}"
         raise AskError(f"{name}: {said[:200]}", output)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from freehold.render.paths import VERIFY_TIMER, VERIFY_UNIT
+from freehold.render.paths import TUNING_UNIT, VERIFY_TIMER, VERIFY_UNIT
 from freehold.render.service import service_unit, verify_timer, verify_unit
+from freehold.render.tuning import tuning_unit
 from freehold.sizing.planned import Planned
 from freehold.spec.flags import FlagValue
 from freehold.spec.model import Model, Server
@@ -67,8 +68,10 @@ CASES: dict[str, Callable[[], str]] = {
 OTHERS: dict[str, Callable[[], str]] = {
     VERIFY_UNIT: lambda: verify_unit(WEIGHTS),
     VERIFY_TIMER: verify_timer,
+    TUNING_UNIT: lambda: tuning_unit(has_gpu=False),
+    "freehold-tuning-gpu.service": lambda: tuning_unit(has_gpu=True),
 }
-"""By their names on a node."""
+"""By their names on a node, and those for one with GPUs."""
 
 if __name__ == "__main__":
     for name, text in CASES.items():

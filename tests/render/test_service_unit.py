@@ -12,7 +12,6 @@ import pytest
 from freehold.hosts.command import Command
 from freehold.hosts.host import run_or_raise
 from freehold.hosts.ssh import SshHost
-from freehold.render.paths import VERIFY_UNIT
 from freehold.render.service import is_loopback
 from tests.render.cases import CASES, GOLDENS, OTHERS
 
@@ -57,7 +56,7 @@ def test_systemd_finds_nothing_wrong_with_what_verifies(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-SERVICES = {**CASES, VERIFY_UNIT: OTHERS[VERIFY_UNIT]}
+SERVICES = {**CASES, **{name: text for name, text in OTHERS.items() if "timer" not in name}}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -14,6 +14,7 @@ from jinja2 import meta
 from freehold.render import paths
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.templates import TEMPLATES, render
+from freehold.render.tuning import TuningContext
 from freehold.rent import guard, task, user_data
 
 SCRIPTS = sorted((TEMPLATES.parent / "freehold/apply").glob("*.sh"))
@@ -23,6 +24,7 @@ CONTEXTS = {
     paths.UNIT_PATH: ServiceContext,
     paths.VERIFY_UNIT_PATH: VerifyContext,
     paths.VERIFY_TIMER_PATH: NoContext,
+    paths.TUNING_UNIT_PATH: TuningContext,
     user_data.USER_DATA_PATH: user_data.UserDataContext,
     user_data.SCRATCH_PATH: NoContext,
     user_data.SCRATCH_UNIT_PATH: NoContext,

@@ -15,6 +15,8 @@ from tests.infra.on_box import on
 NVIDIA_SMI = Path(__file__).with_name("nvidia-smi")
 PROGRAM = "/usr/bin/nvidia-smi"
 NVIDIA = "/var/lib/stand-in-nvidia"
+# A real one speaks to its driver by devices; this one keeps files, which our units may not write.
+DROP_IN = "/etc/systemd/system/freehold-.service.d/stand-in.conf"
 SENSORS = "/run/stand-in-class"
 
 
@@ -66,12 +68,16 @@ def nvidia_on(box: lab.Box, *gpus: dict[str, Any]) -> Iterator[None]:
     set_gpus(box, *gpus)
     on(
         box,
-        f"cat >{PROGRAM} <<'EOF'\n{NVIDIA_SMI.read_text()}EOF\nchmod +x {PROGRAM}",
+        f"""cat >{PROGRAM} <<'EOF'\n{NVIDIA_SMI.read_text()}EOF
+chmod +x {PROGRAM}
+mkdir -p $(dirname {DROP_IN})
+printf '[Service]\\nReadWritePaths=-{NVIDIA}\\n' >{DROP_IN}
+systemctl daemon-reload""",
     )
     try:
         yield
     finally:
-        on(box, f"rm -rf {PROGRAM} {NVIDIA}")
+        on(box, f"rm -rf {PROGRAM} {NVIDIA} $(dirname {DROP_IN}); systemctl daemon-reload")
 
 
 def sensor_files(sensors: dict[str, object]) -> dict[str, str]:
@@ -116,3 +122,38 @@ def sensors_on(box: lab.Box, sensors: dict[str, object]) -> Iterator[None]:
         yield
     finally:
         on(box, f"umount /sys/class; rm -rf {SENSORS}")
+
+
+KNOBS = "/run/stand-in-knobs"
+_MOUNTS = ("/sys/devices/system/cpu", "/sys/dev/block")
+
+
+@contextlib.contextmanager
+def knobs_on(box: lab.Box) -> Iterator[None]:
+    """The box has switches that can be written: two policies of frequency (schedutil, powersave),
+    and a disk under its weights (read-ahead of 128 KiB)."""
+    cpu, block = f"{KNOBS}/cpu", f"{KNOBS}/block"
+    on(
+        box,
+        f"""mkdir -p {cpu} {block}
+cp -r /sys/devices/system/cpu/cpu[0-9]* {cpu} 2>/dev/null || true
+mkdir -p {cpu}/cpufreq/policy0 {cpu}/cpufreq/policy1
+echo schedutil >{cpu}/cpufreq/policy0/scaling_governor
+echo powersave >{cpu}/cpufreq/policy1/scaling_governor
+device=$(mountpoint -d /)
+mkdir -p {block}/$device/queue
+echo 128 >{block}/$device/queue/read_ahead_kb
+mount --bind {cpu} {_MOUNTS[0]}
+mount --bind {block} {_MOUNTS[1]}""",
+    )
+    try:
+        yield
+    finally:
+        undo = "\n".join(f"umount {place} || true" for place in _MOUNTS)
+        on(box, f"{undo}\nrm -rf {KNOBS}")
+
+
+def knobs_of(box: lab.Box) -> list[str]:
+    """The two governors, and the read-ahead."""
+    files = "cpu/cpufreq/policy?/scaling_governor block/*/queue/read_ahead_kb"
+    return on(box, f"cd {KNOBS}; cat {files}").split()

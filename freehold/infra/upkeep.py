@@ -1,0 +1,67 @@
+"""What keeps a node's machine: its tuning."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+
+from freehold.infra.resources import Box, File, Tuning, Where
+from freehold.render.paths import TUNING_PATH, TUNING_UNIT_PATH, WARDEN_PATH
+from freehold.render.tuning import tuning_settings, tuning_unit
+from freehold.spec import tuning as spec_tuning
+from freehold.warden.program import program_text
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What the stack says of its machines; None leaves a machine as it is."""
+
+    tuning: spec_tuning.Tuning | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no machine is kept."""
+        return self.tuning is None
+
+
+def declare_upkeep(
+    upkeep: Upkeep, where: Where, box: Box, on_box: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
+    """The resources that a server should come after; none where nothing is kept."""
+    if upkeep.is_nothing:
+        return []
+    warden = File(where, WARDEN_PATH, program_text(), on_box)
+    placed: list[pulumi.Resource] = []
+    if upkeep.tuning is not None:
+        placed.append(_tuning(upkeep.tuning, where, box, warden, on_box))
+    return placed
+
+
+def _tuning(
+    tuning: spec_tuning.Tuning,
+    where: Where,
+    box: Box,
+    warden: File,
+    on_box: pulumi.ResourceOptions,
+) -> Tuning:
+    settings = tuning_settings(tuning)
+    unit_text = box.nvidia.apply(lambda nvidia: tuning_unit(bool(nvidia)))
+    files = [
+        File(where, TUNING_PATH, settings, on_box),
+        File(where, TUNING_UNIT_PATH, unit_text, on_box),
+    ]
+    restart_on = {
+        TUNING_PATH: sha256(settings),
+        TUNING_UNIT_PATH: unit_text.apply(sha256),
+        WARDEN_PATH: sha256(program_text()),
+    }
+    after = pulumi.ResourceOptions(depends_on=[warden, *files])
+    props = {"settings": settings, "restart_on": restart_on}
+    return Tuning(where, props, pulumi.ResourceOptions.merge(on_box, after))
+
+
+def sha256(text: str) -> str:
+    """Of the text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
