@@ -6,6 +6,7 @@ import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold.errors import FreeholdError
 from freehold.lab.root import run_as_root
 
 
@@ -36,8 +37,13 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL, if it is still the process that was written down."""
-        if self.is_alive():
+        if not self.is_alive():
+            return
+        try:
             run_as_root(f"process {self.pid}", "kill", "-KILL", str(self.pid))
+        except FreeholdError:
+            if self.is_alive():  # else it ended by itself meanwhile
+                raise
 
 
 def is_free(lock: Path) -> bool:
