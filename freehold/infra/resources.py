@@ -191,7 +191,7 @@ class Tuning(pulumi.CustomResource):
 
 
 class Timer(pulumi.CustomResource):
-    """A timer: enabled and running with what its files say now."""
+    """A timer, or a unit of ours that nobody asks: enabled and running with what its files say."""
 
     def __init__(
         self, where: Where, props: Mapping[str, Any], opts: pulumi.ResourceOptions

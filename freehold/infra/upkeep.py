@@ -1,4 +1,4 @@
-"""What keeps a node's machine: its tuning."""
+"""What keeps a node's machine: its tuning and its guard."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 import pulumi
 
-from freehold.infra.resources import Box, File, Tuning, Where
-from freehold.render.paths import TUNING_PATH, TUNING_UNIT_PATH, WARDEN_PATH
+from freehold.infra.resources import Box, File, Timer, Tuning, Where
+from freehold.render.guard import guard_settings, guard_unit
+from freehold.render.paths import (
+    GUARD_PATH,
+    GUARD_UNIT,
+    GUARD_UNIT_PATH,
+    TUNING_PATH,
+    TUNING_UNIT_PATH,
+    WARDEN_PATH,
+)
 from freehold.render.tuning import tuning_settings, tuning_unit
 from freehold.spec import tuning as spec_tuning
+from freehold.spec.guard import Guard
 from freehold.warden.program import program_text
 
 
@@ -18,24 +27,22 @@ from freehold.warden.program import program_text
 class Upkeep:
     """What the stack says of its machines; None leaves a machine as it is."""
 
-    tuning: spec_tuning.Tuning | None = None
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether no machine is kept."""
-        return self.tuning is None
+    tuning: spec_tuning.Tuning | None
+    guard: Guard | None
 
 
 def declare_upkeep(
     upkeep: Upkeep, where: Where, box: Box, on_box: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """The resources that a server should come after; none where nothing is kept."""
-    if upkeep.is_nothing:
+    if upkeep.tuning is None and upkeep.guard is None:
         return []
     warden = File(where, WARDEN_PATH, program_text(), on_box)
     placed: list[pulumi.Resource] = []
     if upkeep.tuning is not None:
         placed.append(_tuning(upkeep.tuning, where, box, warden, on_box))
+    if upkeep.guard is not None:
+        placed.append(_guard(upkeep.guard, where, box, [warden, *placed], on_box))
     return placed
 
 
@@ -60,6 +67,31 @@ def _tuning(
     after = pulumi.ResourceOptions(depends_on=[warden, *files])
     props = {"settings": settings, "restart_on": restart_on}
     return Tuning(where, props, pulumi.ResourceOptions.merge(on_box, after))
+
+
+def _guard(
+    guard: Guard,
+    where: Where,
+    box: Box,
+    first: list[pulumi.Resource],
+    on_box: pulumi.ResourceOptions,
+) -> Timer:
+    settings = guard_settings(guard)
+    unit_text = box.nvidia.apply(lambda nvidia: guard_unit(guard, bool(nvidia)))
+    files = [
+        File(where, GUARD_PATH, settings, on_box),
+        File(where, GUARD_UNIT_PATH, unit_text, on_box),
+    ]
+    props = {
+        "unit": GUARD_UNIT,
+        "restart_on": {
+            GUARD_PATH: sha256(settings),
+            GUARD_UNIT_PATH: unit_text.apply(sha256),
+            WARDEN_PATH: sha256(program_text()),
+        },
+    }
+    after = pulumi.ResourceOptions(depends_on=[*first, *files])
+    return Timer(where, props, pulumi.ResourceOptions.merge(on_box, after))
 
 
 def sha256(text: str) -> str:

@@ -5,20 +5,42 @@ from __future__ import annotations
 from freehold.plan.file import File
 from freehold.plan.item import Item
 from freehold.plan.tuning import Tuning
-from freehold.render.paths import TUNING_PATH, TUNING_UNIT_PATH, WARDEN_PATH
+from freehold.plan.unit import Unit
+from freehold.render.guard import guard_settings, guard_unit
+from freehold.render.paths import (
+    GUARD_PATH,
+    GUARD_UNIT,
+    GUARD_UNIT_PATH,
+    TUNING_PATH,
+    TUNING_UNIT_PATH,
+    WARDEN_PATH,
+)
 from freehold.render.tuning import tuning_settings, tuning_unit
 from freehold.spec import tuning as spec_tuning
+from freehold.spec.guard import Guard
 from freehold.warden.program import program_text
 
+GUARD = Unit(GUARD_UNIT, (GUARD_PATH, GUARD_UNIT_PATH, WARDEN_PATH))
 
-def upkeep_items(tuning: spec_tuning.Tuning | None, has_gpu: bool) -> tuple[Item, ...]:
+
+def upkeep_items(
+    tuning: spec_tuning.Tuning | None, guard: Guard | None, has_gpu: bool
+) -> tuple[Item, ...]:
     """None where the stack leaves its machines as they are."""
-    if tuning is None:
-        return ()
-    settings = tuning_settings(tuning)
-    return (
-        File(WARDEN_PATH, program_text().encode()),
-        File(TUNING_PATH, settings.encode()),
-        File(TUNING_UNIT_PATH, tuning_unit(has_gpu).encode()),
-        Tuning(settings),
-    )
+    items: list[Item] = []
+    if tuning is not None or guard is not None:
+        items.append(File(WARDEN_PATH, program_text().encode()))
+    if tuning is not None:
+        settings = tuning_settings(tuning)
+        items += [
+            File(TUNING_PATH, settings.encode()),
+            File(TUNING_UNIT_PATH, tuning_unit(has_gpu).encode()),
+            Tuning(settings),
+        ]
+    if guard is not None:
+        items += [
+            File(GUARD_PATH, guard_settings(guard).encode()),
+            File(GUARD_UNIT_PATH, guard_unit(guard, has_gpu).encode()),
+            GUARD,
+        ]
+    return tuple(items)

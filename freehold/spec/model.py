@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from freehold.spec.choices import ThinkingWord, WipeWord
 from freehold.spec.economy import Policy, Prices
+from freehold.spec.guard import Guard
 from freehold.spec.hardware import KnownHardware
 from freehold.spec.kinds import (
     Destination,
@@ -26,6 +27,7 @@ from freehold.spec.tuning import Tuning
 from freehold.spec.typed import Typed, in_words
 
 __all__ = [
+    "Guard",
     "KnownHardware",
     "Model",
     "Node",
@@ -146,6 +148,12 @@ class Spec(Typed):
         description="How the machines are tuned, at each boot; `{}` takes the defaults. A switch "
         "that a machine has not is left alone.",
         json_schema_extra=in_words("they stay as they are"),
+    )
+    guard: Guard | None = Field(
+        None,
+        description="What the machines do about heat and a failing supply; `{}` takes the "
+        "defaults.",
+        json_schema_extra=in_words("they are not guarded"),
     )
     wipe: WipeWord = Field(
         "auto",

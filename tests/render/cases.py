@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from freehold.render.paths import TUNING_UNIT, VERIFY_TIMER, VERIFY_UNIT
+from freehold.render.guard import guard_unit
+from freehold.render.paths import GUARD_UNIT, TUNING_UNIT, VERIFY_TIMER, VERIFY_UNIT
 from freehold.render.service import service_unit, verify_timer, verify_unit
 from freehold.render.tuning import tuning_unit
 from freehold.sizing.planned import Planned
 from freehold.spec.flags import FlagValue
+from freehold.spec.guard import Guard
 from freehold.spec.model import Model, Server
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 
@@ -70,6 +72,9 @@ OTHERS: dict[str, Callable[[], str]] = {
     VERIFY_TIMER: verify_timer,
     TUNING_UNIT: lambda: tuning_unit(has_gpu=False),
     "freehold-tuning-gpu.service": lambda: tuning_unit(has_gpu=True),
+    GUARD_UNIT: lambda: guard_unit(Guard(), has_gpu=False),
+    "freehold-guard-gpu.service": lambda: guard_unit(Guard(), has_gpu=True),
+    "freehold-guard-ups.service": lambda: guard_unit(Guard(ups="rack"), has_gpu=True),
 }
 """By their names on a node, and those for one with GPUs."""
 

@@ -12,6 +12,7 @@ import pytest
 from jinja2 import meta
 
 from freehold.render import paths
+from freehold.render.guard import GuardContext
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.templates import TEMPLATES, render
 from freehold.render.tuning import TuningContext
@@ -25,6 +26,7 @@ CONTEXTS = {
     paths.VERIFY_UNIT_PATH: VerifyContext,
     paths.VERIFY_TIMER_PATH: NoContext,
     paths.TUNING_UNIT_PATH: TuningContext,
+    paths.GUARD_UNIT_PATH: GuardContext,
     user_data.USER_DATA_PATH: user_data.UserDataContext,
     user_data.SCRATCH_PATH: NoContext,
     user_data.SCRATCH_UNIT_PATH: NoContext,
