@@ -1,4 +1,4 @@
-"""The guard at work on a real box: its systemd and its sandbox are real, sensors and GPUs are not."""
+"""The guard at work on a real box: systemd and its sandbox are real, sensors and GPUs are not."""
 
 from __future__ import annotations
 
@@ -175,10 +175,8 @@ def test_a_ups_that_is_low_stops_the_server_and_mains_bring_it_back(
         "printf 'ups.status: %s\\nbattery.charge: %s\\n' {} >/run/ups.new; mv /run/ups.new /run/ups"
     )
     on(served, say.format("OL 100"))
-    on(
-        served,
-        "printf '#!/bin/sh\\n[ \"$1\" = rack ] && cat /run/ups\\n' >/usr/bin/upsc; chmod +x /usr/bin/upsc",
-    )
+    program = '#!/bin/sh\n[ "$1" = rack ] && cat /run/ups'
+    on(served, f"cat >/usr/bin/upsc <<'EOF'\n{program}\nEOF\nchmod +x /usr/bin/upsc")
     try:
         with guarded(host, empty_store, items(has_gpu=False, ups="rack", power_percent=())):
             on(served, say.format("OB 80"))
