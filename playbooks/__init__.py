@@ -17,6 +17,7 @@ from playbooks import (
     service,
     size,
     store,
+    telemetry,
     tools,
     top,
     weights,
@@ -31,7 +32,8 @@ program.list_tasks = ending_with_its_reader(program.list_tasks)
 namespace = Collection()
 for module in (size, weights, engine, service, node, lab):
     namespace.add_collection(Collection.from_module(module))
-namespace.collections["node"].add_task(top.top)
+for of_nodes in (top.top, telemetry.telemetry):
+    namespace.collections["node"].add_task(of_nodes)
 namespace.add_collection(_rent := Collection("rent"))
 namespace.add_collection(Collection.from_module(leases, "lease"))
 for of_weights in (

@@ -67,7 +67,9 @@ def drift(_c: Any) -> None:
         node, box = require_node(target), gather(target.host, [BOX])[0]
         planned = size_node(target.host, node, served).planned
         items = node_items(spec.model, node, chosen, box, planned, api_key=None)
-        items += upkeep_items(spec.tuning, spec.guard, bool(box.nvidia))
+        items += upkeep_items(
+            spec.tuning, spec.guard, spec.telemetry, node.server.port, bool(box.nvidia)
+        )
         steps = all_steps(target.host, items, look(target.host, items))
         if steps:
             raise TaskFailedError("\n".join(["to do:", *(f"  {describe(s)}" for s in steps)]))

@@ -57,7 +57,7 @@ class NodeComponent(pulumi.ComponentResource):
         box = Box(node.name, where, chosen.engine.arch, args.wipe, base)
         on_box = pulumi.ResourceOptions.merge(base, after(box))
 
-        kept = declare_upkeep(args.upkeep, where, box, on_box)
+        kept = declare_upkeep(args.upkeep, server.port, where, box, on_box)
         engine = FileSet(where, chosen.engine, args.wipe, on_box)
         machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": box.nvidia}
         inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)

@@ -58,7 +58,7 @@ def _declare(root: Path) -> None:
             spec.wipe,
             api_key,
             where,
-            Upkeep(spec.tuning, spec.guard),
+            Upkeep(spec.tuning, spec.guard, spec.telemetry),
         )
         if rental is not None:
             args = replace(args, where=rental.where, usd_per_hour=rental.instance.usd_per_hour)

@@ -13,13 +13,18 @@ from freehold.render.paths import (
     GUARD_PATH,
     GUARD_UNIT,
     GUARD_UNIT_PATH,
+    TELEMETRY_TIMER,
+    TELEMETRY_TIMER_PATH,
+    TELEMETRY_UNIT_PATH,
     TUNING_PATH,
     TUNING_UNIT_PATH,
     WARDEN_PATH,
 )
+from freehold.render.telemetry import telemetry_timer, telemetry_unit
 from freehold.render.tuning import tuning_settings, tuning_unit
 from freehold.spec import tuning as spec_tuning
 from freehold.spec.guard import Guard
+from freehold.spec.telemetry import Telemetry
 from freehold.warden.program import program_text
 
 
@@ -29,13 +34,16 @@ class Upkeep:
 
     tuning: spec_tuning.Tuning | None
     guard: Guard | None
+    telemetry: Telemetry | None
 
 
 def declare_upkeep(
-    upkeep: Upkeep, where: Where, box: Box, on_box: pulumi.ResourceOptions
+    upkeep: Upkeep, port: int, where: Where, box: Box, on_box: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """The resources that a server should come after; none where nothing is kept."""
-    if upkeep.tuning is None and upkeep.guard is None:
+    """The resources that a server should come after; none where nothing is kept. `port` is the
+    server's."""
+    telemetry = upkeep.telemetry
+    if upkeep.tuning is None and upkeep.guard is None and telemetry is None:
         return []
     warden = File(where, WARDEN_PATH, program_text(), on_box)
     placed: list[pulumi.Resource] = []
@@ -43,6 +51,8 @@ def declare_upkeep(
         placed.append(_tuning(upkeep.tuning, where, box, warden, on_box))
     if upkeep.guard is not None:
         placed.append(_guard(upkeep.guard, where, box, [warden, *placed], on_box))
+    if telemetry is not None:
+        placed.append(_telemetry(telemetry, port, where, box, warden, on_box))
     return placed
 
 
@@ -91,6 +101,32 @@ def _guard(
         },
     }
     after = pulumi.ResourceOptions(depends_on=[*first, *files])
+    return Timer(where, props, pulumi.ResourceOptions.merge(on_box, after))
+
+
+def _telemetry(
+    telemetry: Telemetry,
+    port: int,
+    where: Where,
+    box: Box,
+    warden: File,
+    on_box: pulumi.ResourceOptions,
+) -> Timer:
+    unit_text = box.nvidia.apply(lambda nvidia: telemetry_unit(telemetry, port, bool(nvidia)))
+    timer_text = telemetry_timer(telemetry)
+    files = [
+        File(where, TELEMETRY_UNIT_PATH, unit_text, on_box),
+        File(where, TELEMETRY_TIMER_PATH, timer_text, on_box),
+    ]
+    props = {
+        "unit": TELEMETRY_TIMER,
+        "restart_on": {
+            TELEMETRY_UNIT_PATH: unit_text.apply(sha256),
+            TELEMETRY_TIMER_PATH: sha256(timer_text),
+            WARDEN_PATH: sha256(program_text()),
+        },
+    }
+    after = pulumi.ResourceOptions(depends_on=[warden, *files])
     return Timer(where, props, pulumi.ResourceOptions.merge(on_box, after))
 
 

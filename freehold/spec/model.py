@@ -22,6 +22,7 @@ from freehold.spec.kinds import (
 from freehold.spec.rented import Rented
 from freehold.spec.secret import Secret
 from freehold.spec.server import Server
+from freehold.spec.telemetry import Telemetry
 from freehold.spec.transfer import RateLimit, Transfer
 from freehold.spec.tuning import Tuning
 from freehold.spec.typed import Typed, in_words
@@ -38,6 +39,7 @@ __all__ = [
     "Server",
     "Spec",
     "Ssh",
+    "Telemetry",
     "Transfer",
     "Tuning",
 ]
@@ -154,6 +156,12 @@ class Spec(Typed):
         description="What the machines do about heat and a failing supply; `{}` takes the "
         "defaults.",
         json_schema_extra=in_words("they are not guarded"),
+    )
+    telemetry: Telemetry | None = Field(
+        None,
+        description="What the nodes tell Prometheus, through a node_exporter; `{}` takes the "
+        "defaults.",
+        json_schema_extra=in_words("nothing is written"),
     )
     wipe: WipeWord = Field(
         "auto",

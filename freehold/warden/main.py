@@ -12,6 +12,7 @@ VERBS = {
     "untune": "freehold.warden.tuning",
     "tuned": "freehold.warden.tuning",
     "guard": "freehold.warden.guard",
+    "textfile": "freehold.warden.textfile",
 }
 """The module that has a function of the verb's name: its exit status, or None for 0."""
 

@@ -14,6 +14,7 @@ from jinja2 import meta
 from freehold.render import paths
 from freehold.render.guard import GuardContext
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
+from freehold.render.telemetry import TelemetryContext, TelemetryTimerContext
 from freehold.render.templates import TEMPLATES, render
 from freehold.render.tuning import TuningContext
 from freehold.rent import guard, task, user_data
@@ -27,6 +28,8 @@ CONTEXTS = {
     paths.VERIFY_TIMER_PATH: NoContext,
     paths.TUNING_UNIT_PATH: TuningContext,
     paths.GUARD_UNIT_PATH: GuardContext,
+    paths.TELEMETRY_UNIT_PATH: TelemetryContext,
+    paths.TELEMETRY_TIMER_PATH: TelemetryTimerContext,
     user_data.USER_DATA_PATH: user_data.UserDataContext,
     user_data.SCRATCH_PATH: NoContext,
     user_data.SCRATCH_UNIT_PATH: NoContext,

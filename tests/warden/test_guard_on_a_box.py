@@ -36,7 +36,7 @@ SERVER = "/etc/systemd/system/llama-server.service"
 
 
 def items(has_gpu: bool = True, **keys: object) -> list[Item]:
-    found = list(upkeep_items(None, Guard.model_validate(keys), has_gpu))
+    found = list(upkeep_items(None, Guard.model_validate(keys), None, 8080, has_gpu))
     index = next(i for i, item in enumerate(found) if item.label == GUARD_PATH)
     asked = found[index]
     assert isinstance(asked, File)

@@ -34,7 +34,7 @@ TUNED = ["performance", "performance", "4096"]
 
 def wanted(has_gpu: bool = False, **keys: object) -> tuple[Item, ...]:
     keys = {"read_ahead_kib": 4096, **keys}
-    return upkeep_items(Tuning.model_validate(keys), None, has_gpu)
+    return upkeep_items(Tuning.model_validate(keys), None, None, 8080, has_gpu)
 
 
 def todo(host: SshHost, items: tuple[Item, ...]) -> list[str]:
@@ -103,9 +103,8 @@ def test_killed_between_its_record_and_its_change_it_still_knows_what_was_there(
 
 def test_it_is_set_again_at_each_boot(host: SshHost, box: lab.Box, empty_store: Store) -> None:
     # What the box's own kernel has can be told here, not set: it is this machine's.
-    items = upkeep_items(
-        Tuning.model_validate({"governor": "keep", "swappiness": "keep"}), None, has_gpu=True
-    )
+    kept = Tuning.model_validate({"governor": "keep", "swappiness": "keep"})
+    items = upkeep_items(kept, None, None, 8080, has_gpu=True)
     with nvidia_on(box, gpu(0)):
         converge(host, items, empty_store)
         assert gpus_of(box)[0]["persistence_mode"] == "Enabled"
