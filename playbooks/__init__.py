@@ -10,6 +10,7 @@ from playbooks import (
     lab,
     lease_audit,
     leases,
+    mac,
     node,
     rent_policy,
     rent_quote,
@@ -32,7 +33,7 @@ program.list_tasks = ending_with_its_reader(program.list_tasks)
 namespace = Collection()
 for module in (size, weights, engine, service, node, lab):
     namespace.add_collection(Collection.from_module(module))
-for of_nodes in (top.top, telemetry.telemetry):
+for of_nodes in (top.top, telemetry.telemetry, mac.launchd):
     namespace.collections["node"].add_task(of_nodes)
 namespace.add_collection(_rent := Collection("rent"))
 namespace.add_collection(Collection.from_module(leases, "lease"))

@@ -11,7 +11,7 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from freehold.render import paths
+from freehold.render import launchd, paths
 from freehold.render.guard import GuardContext
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
 from freehold.render.telemetry import TelemetryContext, TelemetryTimerContext
@@ -26,6 +26,8 @@ CONTEXTS = {
     paths.UNIT_PATH: ServiceContext,
     paths.VERIFY_UNIT_PATH: VerifyContext,
     paths.VERIFY_TIMER_PATH: NoContext,
+    launchd.SERVER_PLIST_PATH: launchd.ServerPlist,
+    launchd.WIRED_PLIST_PATH: launchd.WiredPlist,
     paths.TUNING_UNIT_PATH: TuningContext,
     paths.GUARD_UNIT_PATH: GuardContext,
     paths.TELEMETRY_UNIT_PATH: TelemetryContext,
