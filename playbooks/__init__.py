@@ -12,6 +12,7 @@ from playbooks import (
     lab,
     lease_audit,
     leases,
+    mac,
     node,
     rent_policy,
     rent_quote,
@@ -19,7 +20,9 @@ from playbooks import (
     service,
     size,
     store,
+    telemetry,
     tools,
+    top,
     weights,
     wipe,
 )
@@ -32,6 +35,8 @@ program.list_tasks = ending_with_its_reader(program.list_tasks)
 namespace = Collection()
 for module in (size, weights, engine, service, node, driver, lab):
     namespace.add_collection(Collection.from_module(module))
+for of_nodes in (top.top, telemetry.telemetry, mac.launchd):
+    namespace.collections["node"].add_task(of_nodes)
 namespace.add_collection(_rent := Collection("rent"))
 namespace.add_collection(Collection.from_module(leases, "lease"))
 namespace.add_collection(Collection.from_module(keys, "key"))

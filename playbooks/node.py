@@ -13,6 +13,7 @@ from freehold.facts.fact import gather
 from freehold.plan.driver_wanted import driver_wanted
 from freehold.plan.node import node_items
 from freehold.plan.steps import describe
+from freehold.plan.upkeep import upkeep_items
 from freehold.service.check import Check
 from freehold.service.doctor import examine
 from freehold.weights.chosen import Chosen
@@ -69,6 +70,9 @@ def drift(_c: Any) -> None:
         planned = size_node(target.host, node, served).planned
         driver = driver_wanted(spec.driver, chosen.engine) if spec.driver else None
         items = node_items(spec.model, node, chosen, box, planned, None, spec.door, driver)
+        items += upkeep_items(
+            spec.tuning, spec.guard, spec.telemetry, node.server.port, bool(box.nvidia)
+        )
         steps = all_steps(target.host, items, look(target.host, items))
         if steps:
             raise TaskFailedError("\n".join(["to do:", *(f"  {describe(s)}" for s in steps)]))

@@ -140,8 +140,10 @@ def _target(name: str, spec: Spec | None) -> Target:
     return Target(SshHost(name, node.ssh if node else name, settings), node)
 
 
-def outcome(work: Callable[[Target], str], target: Target) -> tuple[str, str | None]:
-    """What `work` says of its node, or its error; the connection is given back."""
+def outcome(
+    work: Callable[[Target], str], target: Target, *, keep: bool = False
+) -> tuple[str, str | None]:
+    """What `work` says of its node, or its error; the connection is given back, or kept."""
     try:
         return work(target), None
     except TaskFailedError as failure:
@@ -150,4 +152,5 @@ def outcome(work: Callable[[Target], str], target: Target) -> tuple[str, str | N
         place = f"{target.host.name}: "
         return "", "\n".join(str(problem).removeprefix(place) for problem in error.problems)
     finally:
-        target.host.close()
+        if not keep:
+            target.host.close()

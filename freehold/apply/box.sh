@@ -147,13 +147,20 @@ remove_package() {
   [ -n "$(ls "$fh/packages")" ] || rm "$fh/packages/.came"
 }
 
+# untune PROGRAM: what its unit could not put back as it stopped is an error here.
+untune() { [ ! -f "$1" ] || python3 -I "$1" untune; }
+
 # leave: whatever of ours is here, also what no state knows of: an `up` that was killed placed it.
 # But not weights: those are wiped.
 leave() {
   if [ -d "$found" ]; then
+    # All units first: as one stops it may need a file that another mark would take away.
+    find "$found/etc/systemd/system" -type f 2>/dev/null | sort -r | while read -r mark; do
+      unit=${mark##*/}
+      case $unit in *.service | *.timer | *.service.none | *.timer.none) remove_unit "${unit%.none}" ;; esac
+    done
     find "$found" -type f | sort -r | while read -r mark; do
       path=${mark#"$found"} path=${path%.none}
-      case $path in /etc/systemd/system/*.service | /etc/systemd/system/*.timer) remove_unit "${path##*/}" ;; esac
       # A folder that we made, and its mark, go with the last file that we placed in it.
       if [ -e "$mark" ] && [ ! -d "$path" ]; then restore "$path"; fi
     done

@@ -28,6 +28,7 @@ from freehold.plan.steps import (
     StartUnit,
     Step,
     StopUnit,
+    Untune,
     describe,
 )
 
@@ -94,6 +95,8 @@ def _line(step: Step) -> str:
             return f"install_package {quote(name)}"
         case RemovePackage(name=name):
             return f"remove_package {quote(name)}"
+        case Untune(program=program):
+            return f"untune {quote(program)}"
         case LeaveBox():
             return "leave"
         case PruneFolders():

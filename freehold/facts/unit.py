@@ -106,8 +106,10 @@ def _parse(text: str, is_timer: bool) -> UnitFacts:
         watched[path] = None if rest == ["absent"] else WatchedFile(rest[1], float(rest[0]))
     active_state = field(text, "ActiveState")
     main_pid = 0 if is_timer else int(field(text, "MainPID"))
-    has_started = active_state == "active" if is_timer else bool(main_pid)
     loaded = re.search(r"^loaded (\S+)$", text, re.MULTILINE)
+    # Of what sets something and ends ("exited") no process is left, and the time stays.
+    is_exited = field(text, "SubState") == "exited"
+    has_started = active_state == "active" if is_timer else bool(main_pid) or is_exited
     started = field(text, _OF_A_TIMER if is_timer else "ExecMainStartTimestamp")
     return UnitFacts(
         load_state=field(text, "LoadState"),

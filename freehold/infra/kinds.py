@@ -10,6 +10,7 @@ from freehold.facts.box import BoxFacts
 from freehold.facts.file import FileFacts
 from freehold.facts.fileset import FileSetFacts
 from freehold.facts.package import PackageFacts
+from freehold.facts.tuning import TuningFacts
 from freehold.facts.unit import UnitFacts
 from freehold.hosts.host import Host
 from freehold.infra import type_names
@@ -21,6 +22,7 @@ from freehold.plan.fileset import FileSet
 from freehold.plan.item import Item
 from freehold.plan.package import Package
 from freehold.plan.package import state_of as package_state
+from freehold.plan.tuning import Tuning
 from freehold.plan.unit import Unit
 from freehold.service.door import door_state, require_door
 from freehold.service.state import state_of
@@ -229,6 +231,30 @@ class PackageKind(ResourceKind):
         return {**inputs, "version": facts.version}
 
 
+class TuningKind(ResourceKind):
+    """`settings` (text), `state` ("active"), `restart_on` as a timer's, and `off` (wanted empty):
+    the switches that are not as wanted, with their values."""
+
+    type_name = type_names.TUNING
+
+    def id(self, inputs: Properties) -> str:
+        return f"{inputs['node']}:tuning"
+
+    def item(self, inputs: Properties) -> Item:
+        return Tuning(inputs["settings"])
+
+    def found(self, inputs: Properties, facts: TuningFacts, host: Host) -> Properties | None:  # noqa: ARG002
+        if facts.unit.is_absent:
+            return None
+        restart_on = {path: _started_with(facts.unit, path) for path in inputs["restart_on"]}
+        is_enabled, state = facts.unit.is_enabled, facts.unit.active_state
+        state = state if is_enabled else f"{state}, not enabled"
+        return {**inputs, "state": state, "restart_on": restart_on, "off": facts.off}
+
+    def outputs(self, inputs: Properties, facts: TuningFacts, host: Host) -> Properties:  # noqa: ARG002
+        return {**inputs, "left_alone": list(facts.left_alone)}
+
+
 def _started_with(facts: UnitFacts, path: str) -> str:
     file = facts.watched.get(path)
     if file is None:
@@ -245,4 +271,5 @@ KINDS: tuple[ResourceKind, ...] = (
     ServiceKind(),
     TimerKind(),
     DoorKind(),
+    TuningKind(),
 )

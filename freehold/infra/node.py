@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from freehold.infra.resources import (
     Where,
 )
 from freehold.plan.driver_wanted import DriverWanted
+from freehold.infra.upkeep import Upkeep, declare_upkeep, sha256
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,
@@ -53,6 +53,7 @@ class NodeArgs:
     wipe: str
     api_key: pulumi.Output[str]
     where: Where
+    upkeep: Upkeep
     usd_per_hour: pulumi.Output[float] | None = None
     door: Door | None = None
     authority: Authority | None = None
@@ -79,6 +80,7 @@ class NodeComponent(pulumi.ComponentResource):
             # Before the engine, which needs its libraries; the box was read before it was there.
             driver = Driver(where, args.driver, server.port, on_box)
             nvidia, on_box = driver.nvidia, pulumi.ResourceOptions.merge(on_box, after(driver))
+        kept = declare_upkeep(args.upkeep, server.port, where, nvidia, on_box)
         engine = FileSet(where, chosen.engine, args.wipe, on_box)
         machine = {"cores": box.cores, "memory_bytes": box.memory_bytes, "nvidia": nvidia}
         inputs = layout_inputs(node, chosen, args.prices, args.policy, machine)
@@ -99,8 +101,8 @@ class NodeComponent(pulumi.ComponentResource):
         unit_text = pulumi.Output.all(planned=layout.planned, nvidia=nvidia).apply(render)
         unit = File(where, UNIT_PATH, unit_text, on_box)
         restart_on = {
-            UNIT_PATH: unit_text.apply(_sha256),
-            KEY_PATH: key_text.apply(_sha256),
+            UNIT_PATH: unit_text.apply(sha256),
+            KEY_PATH: key_text.apply(sha256),
             # Files that came again after the start: the server has the old ones open.
             chosen.engine.node_proof: engine.proof,
             chosen.weights.node_proof: weights.proof,
@@ -117,7 +119,7 @@ class NodeComponent(pulumi.ComponentResource):
                 "engine": chosen.engine.name,
             },
         }
-        placed = [box, engine, layout, weights, key, unit]
+        placed = [box, *kept, engine, layout, weights, key, unit]
         service = Service(
             where, props, pulumi.ResourceOptions(parent=self, provider=provider, depends_on=placed)
         )
@@ -150,7 +152,7 @@ def _verifying(
     files = [File(where, path, text, on_box) for path, text in texts.items()]
     props = {
         "unit": VERIFY_TIMER,
-        "restart_on": {path: _sha256(text) for path, text in texts.items()},
+        "restart_on": {path: sha256(text) for path, text in texts.items()},
     }
     Timer(where, props, pulumi.ResourceOptions.merge(base, after(*first, *files)))
 
@@ -158,7 +160,3 @@ def _verifying(
 def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
     """The option of what is made once `resources` are there."""
     return pulumi.ResourceOptions(depends_on=list(resources))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

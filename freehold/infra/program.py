@@ -11,6 +11,7 @@ import pulumi
 from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
 from freehold.infra.resources import ApiKey, Authority, Provider, Where
+from freehold.infra.upkeep import Upkeep
 from freehold.plan.driver_wanted import driver_wanted
 from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
 from freehold.sizing.planned import Planned
@@ -51,10 +52,19 @@ def _declare(root: Path) -> None:
     for node in spec.nodes:
         where: Where = {"node": node.name, "ssh": node.ssh}
         args = NodeArgs(
-            node, spec.model, chosen, spec.prices, spec.policy, spec.wipe, api_key, where,
-            door=spec.door, authority=authority,
+            node,
+            spec.model,
+            chosen,
+            spec.prices,
+            spec.policy,
+            spec.wipe,
+            api_key,
+            where,
+            Upkeep(spec.tuning, spec.guard, spec.telemetry),
+            door=spec.door,
+            authority=authority,
             driver=driver_wanted(spec.driver, chosen.engine) if spec.driver else None,
-        )  # fmt: skip
+        )
         if rental is not None:
             args = replace(args, where=rental.where, usd_per_hour=rental.instance.usd_per_hour)
         nodes[node.name] = NodeComponent(args, provider)

@@ -270,8 +270,22 @@ class Door(pulumi.CustomResource):
         super().__init__(type_names.DOOR, name, {**where, **props, "state": "ready"}, opts)
 
 
+class Tuning(pulumi.CustomResource):
+    """The machine's switches, set at each boot; `left_alone` are those that it has not."""
+
+    left_alone: pulumi.Output[list[str]]
+
+    def __init__(
+        self, where: Where, props: Mapping[str, Any], opts: pulumi.ResourceOptions
+    ) -> None:
+        told: dict[str, Any] = {"state": "active", "off": {}, "left_alone": None}
+        super().__init__(
+            type_names.TUNING, f"{where['node']}:tuning", {**where, **props, **told}, opts
+        )
+
+
 class Timer(pulumi.CustomResource):
-    """A timer: enabled and running with what its files say now."""
+    """A timer, or a unit of ours that nobody asks: enabled and running with what its files say."""
 
     def __init__(
         self, where: Where, props: Mapping[str, Any], opts: pulumi.ResourceOptions

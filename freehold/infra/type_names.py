@@ -20,6 +20,7 @@ LAYOUT = "freehold:box:Layout"
 PACKAGE = "freehold:box:Package"
 SERVICE = "freehold:box:Service"
 TIMER = "freehold:box:Timer"
+TUNING = "freehold:box:Tuning"
 WEIGHTS = "freehold:box:Weights"
 
 _ANOTHER_BOX = "rented.instance_id"
@@ -38,6 +39,7 @@ REPLACED_BY: dict[str, frozenset[str]] = {
     PACKAGE: frozenset({"package", _ANOTHER_BOX}),
     SERVICE: frozenset({"unit", _ANOTHER_BOX}),
     TIMER: frozenset({"unit", _ANOTHER_BOX}),
+    TUNING: frozenset({_ANOTHER_BOX}),
     WEIGHTS: frozenset({"digest", "set", _ANOTHER_BOX}),
 }
 """Property paths. An Instance's follow from what it is: infra/instance_diff.py."""

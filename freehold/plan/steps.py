@@ -123,6 +123,13 @@ class RemovePackage:
 
 
 @dataclass(frozen=True)
+class Untune:
+    """Put back what the machine's tuning changed, by the warden at `program`, if that is there."""
+
+    program: str
+
+
+@dataclass(frozen=True)
 class LeaveBox:
     """Remove what Freehold placed but weights, also what no state knows of; restore what it
     replaced."""
@@ -149,6 +156,7 @@ Step: TypeAlias = (
     | RemoveUnit
     | InstallPackage
     | RemovePackage
+    | Untune
     | LeaveBox
     | PruneFolders
     | DriverStep
@@ -193,6 +201,8 @@ def describe(step: Step) -> str:
             return f"install package {name}"
         case RemovePackage(name=name):
             return f"purge package {name}"
+        case Untune():
+            return "put back what was tuned"
         case LeaveBox():
             return "leave nothing of Freehold behind"
         case PruneFolders():

@@ -14,9 +14,11 @@ from typing import Any
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
 from freehold.render.paths import KEY_PATH
+from freehold.service.metrics import ServerMetrics, read_metrics
 
 ANSWER_TIMEOUT_S = 600  # a large model on a CPU thinks for minutes before its first token
 HEALTH_TIMEOUT_S = 10
+METRICS_BYTES = 1 << 20
 SILENT = "silent"  # nothing answers: no server yet, or sshd does not forward
 
 
@@ -43,6 +45,17 @@ class Client:
                 return str(json.load(response)["choices"][0]["text"])
             except (LookupError, ValueError, TypeError) as error:
                 raise self._refused(f"{type(error).__name__}: {error}") from None
+
+    def metrics(self, key: str) -> ServerMetrics:
+        """What the server says of itself. Raises HostError, also where it is off or silent."""
+        try:
+            with self._request("GET", "/metrics", key, timeout_s=HEALTH_TIMEOUT_S) as response:
+                said = response.read(METRICS_BYTES).decode("utf-8", "replace")
+                if response.status != 200:
+                    raise self._refused(f"HTTP {response.status}\n{said[:500]}")
+                return read_metrics(said)
+        except (HTTPException, OSError, ValueError) as error:
+            raise self._refused(f"{type(error).__name__}: {error}") from None
 
     def complete(self, key: str, body: dict[str, Any]) -> dict[str, Any]:
         """The server's whole answer to a plain completion, its timings within.

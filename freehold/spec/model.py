@@ -10,6 +10,7 @@ from freehold.spec.choices import ThinkingWord, WipeWord
 from freehold.spec.door import Door
 from freehold.spec.driver import Driver
 from freehold.spec.economy import Policy, Prices
+from freehold.spec.guard import Guard
 from freehold.spec.hardware import KnownHardware
 from freehold.spec.kinds import (
     Destination,
@@ -23,12 +24,15 @@ from freehold.spec.kinds import (
 from freehold.spec.rented import Rented
 from freehold.spec.secret import Secret
 from freehold.spec.server import Server
+from freehold.spec.telemetry import Telemetry
 from freehold.spec.transfer import RateLimit, Transfer
+from freehold.spec.tuning import Tuning
 from freehold.spec.typed import Typed, in_words
 
 __all__ = [
     "Door",
     "Driver",
+    "Guard",
     "KnownHardware",
     "Model",
     "Node",
@@ -39,7 +43,9 @@ __all__ = [
     "Server",
     "Spec",
     "Ssh",
+    "Telemetry",
     "Transfer",
+    "Tuning",
 ]
 
 KEY_LENGTH_MIN = 16
@@ -148,6 +154,24 @@ class Spec(Typed):
         default_factory=Transfer,
         description="How weights go from the store to the nodes.",
         json_schema_extra=in_words("the defaults below"),
+    )
+    tuning: Tuning | None = Field(
+        None,
+        description="How the machines are tuned, at each boot; `{}` takes the defaults. A switch "
+        "that a machine has not is left alone.",
+        json_schema_extra=in_words("they stay as they are"),
+    )
+    guard: Guard | None = Field(
+        None,
+        description="What the machines do about heat and a failing supply; `{}` takes the "
+        "defaults.",
+        json_schema_extra=in_words("they are not guarded"),
+    )
+    telemetry: Telemetry | None = Field(
+        None,
+        description="What the nodes tell Prometheus, through a node_exporter; `{}` takes the "
+        "defaults.",
+        json_schema_extra=in_words("nothing is written"),
     )
     wipe: WipeWord = Field(
         "auto",

@@ -16,6 +16,7 @@ from freehold.facts.file import file_fact
 from freehold.facts.fileset import file_set_fact
 from freehold.facts.hardware import hardware_fact
 from freehold.facts.package import package_fact
+from freehold.facts.telemetry import TELEMETRY
 from freehold.facts.unit import unit_fact
 from freehold.facts.verified import verified_fact
 from freehold.hosts.host import HostError
@@ -48,6 +49,7 @@ FACTS: dict[str, Fact[Any]] = {
     "driver": driver_fact(),
     "hardware": hardware_fact("llama-server.service"),
     "package": package_fact("haproxy", ("haproxy.service",)),
+    "telemetry": TELEMETRY,
 }
 
 
@@ -128,6 +130,12 @@ def test_a_line_that_cannot_be_read_raises(kind: str, good: str, bad: str) -> No
     assert good in text
     with pytest.raises((ValueError, LookupError)):
         FACTS[kind].parse(text.replace(good, bad, 1))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "sh: python3: not found"])
+def test_telemetry_that_cannot_be_read_raises(text: str) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        TELEMETRY.parse(text)
 
 
 @pytest.mark.parametrize("text", ["", "absen", "0644", "0644 a:a\nnot base64!", "0644 a b c\n"])

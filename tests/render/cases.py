@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from freehold.render.paths import VERIFY_TIMER, VERIFY_UNIT
+from freehold.render.guard import guard_unit
+from freehold.render.paths import (
+    GUARD_UNIT,
+    TELEMETRY_TIMER,
+    TELEMETRY_UNIT,
+    TUNING_UNIT,
+    VERIFY_TIMER,
+    VERIFY_UNIT,
+)
 from freehold.render.service import service_unit, verify_timer, verify_unit
+from freehold.render.telemetry import telemetry_timer, telemetry_unit
+from freehold.render.tuning import tuning_unit
 from freehold.sizing.planned import Planned
 from freehold.spec.flags import FlagValue
+from freehold.spec.guard import Guard
 from freehold.spec.model import Model, Server
+from freehold.spec.telemetry import Telemetry
 from freehold.weights.manifest import FileEntry, Kind, Manifest
 
 GOLDENS = Path(__file__).with_name("goldens")
@@ -67,8 +79,16 @@ CASES: dict[str, Callable[[], str]] = {
 OTHERS: dict[str, Callable[[], str]] = {
     VERIFY_UNIT: lambda: verify_unit(WEIGHTS),
     VERIFY_TIMER: verify_timer,
+    TUNING_UNIT: lambda: tuning_unit(has_gpu=False),
+    "freehold-tuning-gpu.service": lambda: tuning_unit(has_gpu=True),
+    GUARD_UNIT: lambda: guard_unit(Guard(), has_gpu=False),
+    "freehold-guard-gpu.service": lambda: guard_unit(Guard(), has_gpu=True),
+    "freehold-guard-ups.service": lambda: guard_unit(Guard(ups="rack"), has_gpu=True),
+    TELEMETRY_UNIT: lambda: telemetry_unit(Telemetry(), 8080, has_gpu=False),
+    TELEMETRY_TIMER: lambda: telemetry_timer(Telemetry()),
+    "freehold-telemetry-gpu.service": lambda: telemetry_unit(Telemetry(), 8080, has_gpu=True),
 }
-"""By their names on a node."""
+"""By their names on a node, and those for one with GPUs."""
 
 if __name__ == "__main__":
     for name, text in CASES.items():

@@ -11,9 +11,12 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from freehold.render import door, driver, driver_paths, paths
+from freehold.render import door, driver, driver_paths, launchd, paths
+from freehold.render.guard import GuardContext
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
+from freehold.render.telemetry import TelemetryContext, TelemetryTimerContext
 from freehold.render.templates import TEMPLATES, render
+from freehold.render.tuning import TuningContext
 from freehold.rent import guard, task, user_data
 
 SCRIPTS = sorted((TEMPLATES.parent / "freehold/apply").glob("*.sh"))
@@ -29,6 +32,12 @@ CONTEXTS = {
     driver_paths.MODPROBE: NoContext,
     driver_paths.MODULES_LOAD: NoContext,
     driver_paths.PERSISTENCED: driver.PersistencedContext,
+    launchd.SERVER_PLIST_PATH: launchd.ServerPlist,
+    launchd.WIRED_PLIST_PATH: launchd.WiredPlist,
+    paths.TUNING_UNIT_PATH: TuningContext,
+    paths.GUARD_UNIT_PATH: GuardContext,
+    paths.TELEMETRY_UNIT_PATH: TelemetryContext,
+    paths.TELEMETRY_TIMER_PATH: TelemetryTimerContext,
     user_data.USER_DATA_PATH: user_data.UserDataContext,
     user_data.SCRATCH_PATH: NoContext,
     user_data.SCRATCH_UNIT_PATH: NoContext,
