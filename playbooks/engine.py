@@ -14,6 +14,7 @@ from freehold.weights.ask_node import ask_help_on
 from freehold.weights.manifest import Kind
 from freehold.weights.put import Ask, put_engine
 from freehold.weights.release import unpacked_release
+from freehold.weights.source import put_source
 from playbooks.executor import task
 from playbooks.nodes import target_named
 from playbooks.options import about_of
@@ -54,10 +55,35 @@ def put(
         put_set(by, folder, name, store, {**known, **told}, owner, str(source.absolute()))
 
 
+OF_SOURCE = {
+    "path": "a source archive (.zip, .tar.gz, .tar.xz)",
+    "name": "what the source is called in the store, such as llama.cpp-b11434",
+    "commit": "the commit that it is of, where the archive does not name it itself",
+    "sha256": "what the archive must be",
+    **{key: ABOUT[key] for key in ("store", "owner", "about")},
+}
+
+
+@task("source", about=OF_SOURCE)
+def source(
+    _c: Any,
+    path: str,
+    name: str,
+    commit: str = "",
+    sha256: str = "",
+    store: str = "",
+    about: str = "",
+    owner: str = "",
+) -> None:
+    """Put a source archive of llama.cpp into the store, for `fab engine.build`."""
+    by = partial(put_source, commit=commit.lower(), sha256=sha256)
+    put_set(by, path, name, store, about_of(about), owner)
+
+
 @task("list")
-def show(_c: Any, store: str = "", json: bool = False) -> None:
-    """What engine builds the store holds."""
-    print_sets(store_of(store), Kind.ENGINE, json)
+def show(_c: Any, store: str = "", json: bool = False, source: bool = False) -> None:
+    """What engine builds the store holds (--source: what sources)."""
+    print_sets(store_of(store), Kind.SOURCE if source else Kind.ENGINE, json)
 
 
 @task("help")
