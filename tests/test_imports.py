@@ -25,6 +25,7 @@ ROOMS = (
     "apply",
     "account",
     "service",
+    "job",
     "rent",
     "infra",
 )

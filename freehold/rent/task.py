@@ -6,33 +6,22 @@ import base64
 import hashlib
 import json
 import secrets
-import signal
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, run_or_raise
+from freehold.job.job import RESULTS, Job, State
 from freehold.render.paths import KEY_PATH
 from freehold.render.templates import render
-from freehold.rent.inputs import RESULTS, Input, tar_chunks
+from freehold.rent.inputs import Input, tar_chunks
 from freehold.weights.manifest import NODE_FOLDER
 
 TASK_UNIT = "freehold-task.service"
-TASK_UNIT_PATH = f"/run/systemd/system/{TASK_UNIT}"
 TASK_FOLDER = f"{NODE_FOLDER}/task"
-WORK_FOLDER = f"{TASK_FOLDER}/closed/work"
-"""What is the task's own, for root; the task has it by another name, which is empty to the rest."""
-LOST = "lost"
-
-
-class State(StrEnum):
-    """Where a task is: PLACED is not begun yet, LOST was cut off by a restart of the node."""
-
-    PLACED = "placed"
-    RUNNING = "running"
-    ENDED = "ended"
-    LOST = LOST
+TASK = Job(TASK_UNIT, TASK_FOLDER)
+TASK_UNIT_PATH = TASK.unit_path
+WORK_FOLDER = TASK.work
 
 
 @dataclass(frozen=True)
@@ -143,21 +132,6 @@ def clear(host: Host) -> None:
         f"rmdir {NODE_FOLDER} 2>/dev/null || true"
     )
     run_or_raise(host, Command(script, "removing the task"))
-
-
-def exit_code_of(ended: str) -> int:
-    """A shell's exit code for what systemd says of an end: "exited 3", "killed TERM".
-
-    Source: $EXIT_CODE and $EXIT_STATUS in systemd.exec(5). Raises ValueError.
-    """
-    code, status = ended.split()[:2]
-    if code == "exited":
-        return int(status)
-    # The real-time ones have no names of their own: "RTMIN+3".
-    name, _, more = f"SIG{status}".partition("+")
-    if name not in signal.Signals.__members__:
-        raise ValueError(f"expected a signal, got {status}")
-    return 128 + signal.Signals[name] + int(more or 0)
 
 
 def _escaped(value: str) -> str:

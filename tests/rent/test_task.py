@@ -16,6 +16,7 @@ from freehold import lab
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError
 from freehold.hosts.ssh import SshHost
+from freehold.job.job import State, exit_code_of
 from freehold.render.paths import KEY_PATH
 from freehold.render.service import NoContext
 from freehold.render.templates import render
@@ -27,10 +28,8 @@ from freehold.rent.task import (
     TASK_UNIT_PATH,
     WORK_FOLDER,
     Found,
-    State,
     Task,
     clear,
-    exit_code_of,
     look,
     start,
     stop,
