@@ -18,6 +18,8 @@ from playbooks.nodes import stack
 from playbooks.owner import owner_of
 from playbooks.progress import bar
 
+LONG = 60  # hashes, and the flags of a build: --json has them
+
 
 def store_of(option: str) -> Store:
     """The store of --store, else the selected stack's."""
@@ -66,14 +68,15 @@ def size_of(source: Path) -> int:
 
 
 def print_sets(store: Store, kind: Kind, as_json: bool) -> None:
-    """A line a set, or all that is known of each."""
+    """A line a set, without what is long, or all that is known of each."""
     manifests = store.manifests(kind)
     if as_json:
         shown = [dataclasses.asdict(dataclasses.replace(m, engine_help=None)) for m in manifests]
         print(json.dumps(shown, indent=2))
         return
     for manifest in manifests:
-        about = ", ".join(f"{key} {value}" for key, value in manifest.about.items())
+        told = {key: value for key, value in manifest.about.items() if len(value) < LONG}
+        about = ", ".join(f"{key} {value}" for key, value in told.items())
         print(f"{manifest.name}  {manifest.size_bytes:,} bytes  {manifest.digest[:12]}  {about}")
     if not manifests:
         print(f"{store.place}: no {kind} yet")

@@ -26,6 +26,7 @@ ROOMS = (
     "account",
     "service",
     "job",
+    "build",
     "rent",
     "infra",
 )

@@ -23,10 +23,11 @@ class State(StrEnum):
 @dataclass(frozen=True)
 class Job:
     """A service of systemd, of `unit`, in a `folder` of its own: `output`, `started` and `ended`
-    are written there by the unit, as root."""
+    are written there by the unit, as root. `word` is how a person calls it."""
 
     unit: str
     folder: str
+    word: str
 
     @property
     def unit_path(self) -> str:
