@@ -96,14 +96,15 @@ class Build:
             follower = Follower(progress.hear, BUILD)
             ended = follower.follow(self._host, self._lost, time.sleep, lambda: False)
         if ended == LOST:
-            run.clear(self._host, BUILD)
-            raise BuildError.of(
+            self._clear_own()
+            raise HostError.of(
                 self._host.name,
-                "expected the build to end, the box was started anew while it ran",
+                "expected the build to end, the box was started anew while it ran, or somebody "
+                "removed it",
                 "run it again: it begins anew",
             )
         if code := _exit_code(self._host, ended):
-            run.clear(self._host, BUILD)
+            self._clear_own()
             last = list(progress.last)
             raise BuildError.of(
                 self._host.name,

@@ -51,9 +51,8 @@ class BuildProgress:
             self._bars.update(self._task, completed=percent, step=escape(what[-60:]))
         elif percent >= self._said + LOG_EVERY_PERCENT:
             self._said = percent // LOG_EVERY_PERCENT * LOG_EVERY_PERCENT
-            self._console.print(
-                f"{self._title}: [{percent:3}%] {what}", highlight=False, markup=False
-            )
+            line = f"{self._title}: [{percent:3}%] {what}"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
