@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from freehold.build.on_node import BUILD
 from freehold.weights.manifest import Kind, Manifest
 from freehold.weights.open import open_store
 from freehold.weights.store import blob_name
+from playbooks.engine_build import BOX, BOX_PACKAGES
 from tests.build.sources import COMMIT, WAITING, packed
 from tests.deadline import in_time
 from tests.infra.conftest import MakeStack
@@ -332,3 +335,32 @@ def test_bad_options_are_told_at_once(builds: Smith, fab: Fab) -> None:
     assert "expected source named gone" in builds.build(source="gone").must(1).err
     listed = fab("engine.list", "--source", "--json", *builds.to).must()
     assert json.loads(listed.out)[0]["about"]["commit"] == COMMIT
+
+
+def test_a_lab_box_stays_for_a_build_that_is_left_and_is_gone_when_it_is_done(
+    fab: Fab, builds: Smith, tmp_path: Path
+) -> None:
+    # Beside the user's own labs, which may be at work.
+    state = lab.default_state_dir().parents[1] / f"freehold-tests-{os.getpid()}"
+    builds.source(cmake_end=WAITING)
+    words = ("engine.build", "--source", "llama.cpp-b7", "--name", "boxed", "--box", *builds.to)
+    env = {"XDG_STATE_HOME": str(state)}
+    labs = state / "freehold/lab"
+    try:
+        # Not by the run below: all that it starts ends with it.
+        lab.up(BOX, 1, state_dir=labs, packages=BOX_PACKAGES)
+        with RunningFab(env, tmp_path / "log", *words) as running:
+            running.until("building boxed")
+            running.interrupt()
+            assert "fab engine.build --stop --box ends it" in running.end(130)
+        (found,) = lab.list_labs(labs)
+        (box,) = found.boxes
+        assert box.is_running()
+        go_on(box)
+        assert "taking it up" in fab(*words, **env).must().out
+        assert builds.made("boxed").about["commit"] == COMMIT
+        assert lab.list_labs(labs) == ()
+        assert not box.is_running()
+    finally:
+        lab.down(BOX, labs)
+        shutil.rmtree(state, ignore_errors=True)
