@@ -189,6 +189,13 @@ def test_what_is_no_end_has_no_exit_code(ended: str) -> None:
         exit_code_of(ended)
 
 
+def test_a_program_begins_others_as_gnu_make_does(node: Host) -> None:
+    """By posix_spawn with POSIX_SPAWN_RESETIDS, which sets the user to the one that it is."""
+    spawn = "os.posix_spawn('/bin/true', ['true'], {}, resetids=True)"
+    line = f'python3 -c "import os; exit(os.waitpid({spawn}, 0)[1])"'
+    assert ran(node, line) == ("", "exited 0")
+
+
 def test_what_it_left_running_ends_with_it(node: Host) -> None:
     line = "(trap '' HUP; while sleep 0.05; do echo more; done) & echo begun"
     said, ended = ran(node, line)
