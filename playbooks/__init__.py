@@ -7,6 +7,7 @@ from playbooks import (
     custody,
     driver,
     engine,
+    engine_build,
     fetch,
     keys,
     lab,
@@ -51,7 +52,7 @@ for of_weights in (
     namespace.collections["weights"].add_task(of_weights)
 for of_weights in (store.remove, store.gc, store.bucket, tools.tools):
     namespace.collections["weights"].add_task(of_weights)
-for of_engines in (custody.sign_engine, store.remove_engine):
+for of_engines in (engine_build.build, custody.sign_engine, store.remove_engine):
     namespace.collections["engine"].add_task(of_engines)
 for of_rent in (rent_quote.quote, rent_run.run, rent_policy.policy):
     _rent.add_task(of_rent)

@@ -31,9 +31,10 @@ def sign(_c: Any, name: str, store: str = "", owner: str = "") -> None:
 
 
 @task("sign")
-def sign_engine(_c: Any, name: str, store: str = "", owner: str = "") -> None:
-    """Sign an engine build as yours, by the key of freehold:owner (or --owner KEY.pub)."""
-    _sign(Kind.ENGINE, name, store, owner)
+def sign_engine(_c: Any, name: str, store: str = "", owner: str = "", source: bool = False) -> None:
+    """Sign an engine build (--source: a source) as yours, by the key of freehold:owner
+    (or --owner KEY.pub)."""
+    _sign(Kind.SOURCE if source else Kind.ENGINE, name, store, owner)
 
 
 @task("export")

@@ -84,6 +84,11 @@ def targets() -> list[Target]:
     return [_target(name, spec) for name in hosts or [node.name for node in spec.nodes]]
 
 
+def target_named(name: str) -> Target:
+    """The node of that name, or the destination, be it of no stack."""
+    return _target(name, stack() if _selected_stack() is not None else None)
+
+
 def require_node(target: Target) -> Node:
     """The target as a node of the stack."""
     if target.node is None:

@@ -17,10 +17,11 @@ from typing import IO
 
 from freehold.errors import FreeholdError
 from freehold.hosts.host import Host, HostError
-from freehold.rent.follow import Follower
+from freehold.job.follow import Follower
+from freehold.job.job import LOST, State, exit_code_of
+from freehold.job.results import SUMS, ResultFile, fetch, results_in, sums_text
 from freehold.rent.relay import local_port
-from freehold.rent.results import SUMS, ResultFile, fetch, results_in, sums_text
-from freehold.rent.task import LOST, State, Task, clear, exit_code_of, look, start, stop, unit_text
+from freehold.rent.task import TASK, Task, clear, look, start, stop, unit_text
 from freehold.service.client import read_key
 from freehold.spec.model import Model
 from freehold.spec.server import Server
@@ -69,7 +70,7 @@ def run_there(task: Task, place: Place, out: Path, interrupts: Interrupts) -> Ou
         began = _begun(host, task, place)
     outcome = _outcome(out, began)
     with (outcome.home / "output.txt").open("wb") as output:
-        follower = Follower(lambda data: _write(data, output))
+        follower = Follower(lambda data: _write(data, output), TASK)
         try:
             ended = _ended(follower, place, interrupts)
             if ended != LOST:
@@ -182,7 +183,7 @@ def _bring(place: Place, outcome: Outcome) -> None:
     home = outcome.home / "results"
     home.mkdir(exist_ok=True)
     with _open(place) as host:
-        outcome.results = fetch(host, home, _say_lost, time.sleep)
+        outcome.results = fetch(host, TASK, home, _say_lost, time.sleep)
         print(f"{host.name}: {len(outcome.results)} files of results, in {home}", flush=True)
     (outcome.home / SUMS).write_text(sums_text(outcome.results))
 

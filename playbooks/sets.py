@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from freehold.custody.event import Act
@@ -15,9 +15,10 @@ from freehold.weights.manifest import Kind, Manifest
 from freehold.weights.open import create_store, open_store
 from freehold.weights.store import Store
 from playbooks.nodes import stack
-from playbooks.options import about_of
 from playbooks.owner import owner_of
 from playbooks.progress import bar
+
+LONG = 60  # hashes, and the flags of a build: --json has them
 
 
 def store_of(option: str) -> Store:
@@ -38,14 +39,23 @@ def _location(option: str) -> tuple[str, SshSettings]:
 
 
 def put_set(
-    put: Callable[..., Manifest], path: str, name: str, store: str, about: str, owner: str
+    put: Callable[..., Manifest],
+    path: str | Path,
+    name: str,
+    store: str,
+    about: Mapping[str, str],
+    owner: str,
+    origin: str = "",
 ) -> None:
-    """Put what lies at `path` into the store by `put`, signed by its owner, and say what it is."""
+    """Put what lies at `path` into the store by `put`, signed by its owner, and say what it is.
+
+    The ledger has where it came from: `origin`, or that path.
+    """
     source, by = Path(path).expanduser(), owner_of(owner, store)
     with bar(f"putting {name}", size_of(source)) as on_bytes:
         into = new_store_of(store)
-        manifest = put(into, source, name, about_of(about), on_bytes)
-    take_in(into, manifest, Act.PUT, by, source=str(source.absolute()))
+        manifest = put(into, source, name, about, on_bytes)
+    take_in(into, manifest, Act.PUT, by, source=origin or str(source.absolute()))
     print(f"{name}: {len(manifest.files)} files, {manifest.size_bytes:,} bytes, {manifest.digest}")
 
 
@@ -58,14 +68,15 @@ def size_of(source: Path) -> int:
 
 
 def print_sets(store: Store, kind: Kind, as_json: bool) -> None:
-    """A line a set, or all that is known of each."""
+    """A line a set, without what is long, or all that is known of each."""
     manifests = store.manifests(kind)
     if as_json:
         shown = [dataclasses.asdict(dataclasses.replace(m, engine_help=None)) for m in manifests]
         print(json.dumps(shown, indent=2))
         return
     for manifest in manifests:
-        about = ", ".join(f"{key} {value}" for key, value in manifest.about.items())
+        told = {key: value for key, value in manifest.about.items() if len(value) < LONG}
+        about = ", ".join(f"{key} {value}" for key, value in told.items())
         print(f"{manifest.name}  {manifest.size_bytes:,} bytes  {manifest.digest[:12]}  {about}")
     if not manifests:
         print(f"{store.place}: no {kind} yet")

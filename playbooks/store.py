@@ -23,9 +23,12 @@ def remove(_c: Any, name: str, store: str = "", owner: str = "") -> None:
 
 
 @task("remove")
-def remove_engine(_c: Any, name: str, store: str = "", owner: str = "") -> None:
-    """Take the name from an engine build; its files stay until `fab weights.gc`."""
-    _remove(Kind.ENGINE, name, store, owner)
+def remove_engine(
+    _c: Any, name: str, store: str = "", owner: str = "", source: bool = False
+) -> None:
+    """Take the name from an engine build (--source: from a source); its files stay until
+    `fab weights.gc`."""
+    _remove(Kind.SOURCE if source else Kind.ENGINE, name, store, owner)
 
 
 @task("gc")

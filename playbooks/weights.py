@@ -21,6 +21,7 @@ from freehold.weights.put import put_weights
 from freehold.weights.store import verify
 from playbooks.executor import task
 from playbooks.nodes import Target, on_nodes, stack, targets
+from playbooks.options import about_of
 from playbooks.progress import bar, warn
 from playbooks.sets import print_sets, put_set, store_of
 from playbooks.sync_progress import sync_progress
@@ -29,7 +30,7 @@ from playbooks.sync_progress import sync_progress
 @task("put")
 def put(_c: Any, path: str, name: str, store: str = "", about: str = "", owner: str = "") -> None:
     """Put a GGUF file, or the folder of its shards, into the store (--about "licence=MIT")."""
-    put_set(put_weights, path, name, store, about, owner)
+    put_set(put_weights, path, name, store, about_of(about), owner)
 
 
 @task("list")

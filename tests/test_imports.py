@@ -26,6 +26,8 @@ ROOMS = (
     "apply",
     "account",
     "service",
+    "job",
+    "build",
     "rent",
     "infra",
 )

@@ -22,8 +22,8 @@ from freehold.infra.resources import (
     Timer,
     Where,
 )
-from freehold.plan.driver_wanted import DriverWanted
 from freehold.infra.upkeep import Upkeep, declare_upkeep, sha256
+from freehold.plan.driver_wanted import DriverWanted
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from freehold.infra.resources import Box, File, Timer, Tuning, Where
+from freehold.infra.resources import File, Timer, Tuning, Where
 from freehold.render.guard import guard_settings, guard_unit
 from freehold.render.paths import (
     GUARD_PATH,
@@ -38,7 +38,11 @@ class Upkeep:
 
 
 def declare_upkeep(
-    upkeep: Upkeep, port: int, where: Where, nvidia: pulumi.Output[list[str]], on_box: pulumi.ResourceOptions
+    upkeep: Upkeep,
+    port: int,
+    where: Where,
+    nvidia: pulumi.Output[list[str]],
+    on_box: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
     """The resources that a server should come after; none where nothing is kept. `port` is the
     server's."""

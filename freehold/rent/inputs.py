@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.errors import FreeholdError, Problem
+from freehold.job.job import RESULTS
 from freehold.weights.objects import CHUNK_BYTES
 
 EXPECTED = "expected a file, or a folder with some"
-RESULTS = "results"
-"""The folder beside the inputs that a task leaves what it found in."""
 
 
 @dataclass(frozen=True)

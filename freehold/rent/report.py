@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from freehold.job.results import ResultFile
 from freehold.rent.lease import time_text
 from freehold.rent.record import Record
-from freehold.rent.results import ResultFile
 from freehold.weights.chosen import Chosen
 
 VERSION = 1

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import secrets
-import signal
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 
-from freehold.hosts.command import Command
-from freehold.hosts.host import Host, HostError, run_or_raise
+from freehold.hosts.host import Host
+from freehold.job import run
+from freehold.job.job import Job, State
 from freehold.render.paths import KEY_PATH
 from freehold.render.templates import render
-from freehold.rent.inputs import RESULTS, Input, tar_chunks
+from freehold.rent.inputs import Input, tar_chunks
 from freehold.weights.manifest import NODE_FOLDER
 
 TASK_UNIT = "freehold-task.service"
-TASK_UNIT_PATH = f"/run/systemd/system/{TASK_UNIT}"
 TASK_FOLDER = f"{NODE_FOLDER}/task"
-WORK_FOLDER = f"{TASK_FOLDER}/closed/work"
-"""What is the task's own, for root; the task has it by another name, which is empty to the rest."""
-LOST = "lost"
-
-
-class State(StrEnum):
-    """Where a task is: PLACED is not begun yet, LOST was cut off by a restart of the node."""
-
-    PLACED = "placed"
-    RUNNING = "running"
-    ENDED = "ended"
-    LOST = LOST
+TASK = Job(TASK_UNIT, TASK_FOLDER, "task")
+TASK_UNIT_PATH = TASK.unit_path
+WORK_FOLDER = TASK.work
 
 
 @dataclass(frozen=True)
@@ -86,17 +73,14 @@ def unit_text(task: Task, port: int, model: str, address: str = "127.0.0.1") -> 
 
 def look(host: Host) -> Found | None:
     """The task that is on the node; None where there is none."""
-    said = run_or_raise(host, Command(f"cd {TASK_FOLDER} 2>/dev/null || exit 0\n{_LOOK}", "a look"))
-    if not said.strip():
+    found = run.look(host, TASK)
+    if found is None:
         return None
-    state, _, about = said.partition("\n")
+    state, about = found
     try:
-        known = json.loads(about)
-        return Found(State(state), str(known["line"]), str(known["digest"]), str(known["began"]))
-    except (ValueError, KeyError, TypeError):
-        raise HostError.of(
-            host.name, f"expected a task in {TASK_FOLDER}, got {said[:200]!r}"
-        ) from None
+        return Found(state, str(about["line"]), str(about["digest"]), str(about["began"]))
+    except KeyError:
+        raise run.unknown(host, TASK, f"{state}\n{json.dumps(about)}") from None
 
 
 def start(host: Host, task: Task, unit: str, began: str) -> None:
@@ -104,60 +88,18 @@ def start(host: Host, task: Task, unit: str, began: str) -> None:
 
     Raises HostError where there is a task already, or where it cannot be begun.
     """
-    new = f"{TASK_FOLDER}.{secrets.token_hex(4)}"
-    work = f"{new}{WORK_FOLDER.removeprefix(TASK_FOLDER)}"
-    bring = (
-        f"umask 077 && mkdir -p -m 755 {NODE_FOLDER} && mkdir -p {work}/{RESULTS} && "
-        f"mkdir -m 755 {new}/work && chmod 711 {new} && "
-        f"tar -C {work} --no-same-owner -xf - && chmod -R a+rwX {work} || "
-        f"{{ rm -rf {new}; exit 1; }}"
-    )
-    command = Command(bring, "bringing the task's files", takes_input=True)
-    done = host.run(command, tar_chunks(task.inputs))
-    if done.exit_status:
-        raise HostError.of(host.name, f"{command.description}: {done.stderr.strip()}")
     about = {"line": task.line, "digest": task.digest, "began": began}
-    parts = {
-        f"{new}/command": _script(task.line),
-        f"{new}/about": json.dumps(about),
-        f"{new}/unit": unit,
-    }
-    lines = [f"new={new} task={TASK_FOLDER} unit={TASK_UNIT} place={TASK_UNIT_PATH}"]
-    lines.append("set -eu; umask 077")
-    for path, text in parts.items():
-        lines.append(f"base64 -d >{path} <<'.'\n{base64.encodebytes(text.encode()).decode()}.")
-    run_or_raise(host, Command("\n".join([*lines, _START]), "starting the task"))
+    run.start(host, TASK, tar_chunks(task.inputs), {"command": _script(task.line)}, about, unit)
 
 
 def stop(host: Host) -> None:
     """End the task, if one runs; what it has written stays."""
-    run_or_raise(host, Command(f"systemctl stop {TASK_UNIT} 2>/dev/null || true", "ending it"))
+    run.stop(host, TASK)
 
 
 def clear(host: Host) -> None:
     """Remove all that is on the node of any task, after ending it."""
-    script = (
-        f"systemctl stop {TASK_UNIT} 2>/dev/null || true\n"
-        f"rm -rf {TASK_FOLDER} {TASK_FOLDER}.* {TASK_UNIT_PATH}\n"
-        f"systemctl daemon-reload\nsystemctl reset-failed {TASK_UNIT} 2>/dev/null || true\n"
-        f"rmdir {NODE_FOLDER} 2>/dev/null || true"
-    )
-    run_or_raise(host, Command(script, "removing the task"))
-
-
-def exit_code_of(ended: str) -> int:
-    """A shell's exit code for what systemd says of an end: "exited 3", "killed TERM".
-
-    Source: $EXIT_CODE and $EXIT_STATUS in systemd.exec(5). Raises ValueError.
-    """
-    code, status = ended.split()[:2]
-    if code == "exited":
-        return int(status)
-    # The real-time ones have no names of their own: "RTMIN+3".
-    name, _, more = f"SIG{status}".partition("+")
-    if name not in signal.Signals.__members__:
-        raise ValueError(f"expected a signal, got {status}")
-    return 128 + signal.Signals[name] + int(more or 0)
+    run.clear(host, TASK)
 
 
 def _escaped(value: str) -> str:
@@ -170,39 +112,3 @@ def _script(line: str) -> str:
     return (
         f'OPENAI_API_KEY=$(cat "$CREDENTIALS_DIRECTORY/api-key")\nexport OPENAI_API_KEY\n{line}\n'
     )
-
-
-_LOOK = f"""\
-# The service first: what it has ended by now is noted by now.
-active=$(systemctl show -P ActiveState {TASK_UNIT}) || exit
-if [ -s ended ]; then echo {State.ENDED}
-else case $active in
-  active | *ing) echo {State.RUNNING} ;;
-  *) if [ -s started ]; then echo {State.LOST}; else echo {State.PLACED}; fi ;;
-esac; fi
-cat about
-"""
-_START = """\
-cd /
-mv -T "$new" "$task" 2>/dev/null || {
-  rm -rf "$new"
-  echo "expected no task on the node: another is there" >&2
-  exit 1
-}
-mv "$task/unit" "$place"
-chmod 644 "$place"
-: >"$task/output"
-systemctl daemon-reload
-systemctl reset-failed "$unit" 2>/dev/null || true
-systemctl start "$unit" || {
-  # One that has ended already has begun all the same. Where systemd itself could not begin it
-  # (no end, or one from 200 on, see systemd.exec(5)) there is nothing for a later run to take up.
-  case $(cat "$task/ended" 2>/dev/null) in
-    '' | ' '* | 'exited 2'[0-9][0-9]' '*)
-      rm -rf "$task" "$place"
-      systemctl daemon-reload
-      exit 1
-      ;;
-  esac
-}
-"""

@@ -1,4 +1,4 @@
-"""A manifest: the identity of one set of files, be it a model's weights or an engine build."""
+"""A manifest: the identity of one set of files: a model's weights, an engine build, its source."""
 
 from __future__ import annotations
 
@@ -28,6 +28,22 @@ class Kind(StrEnum):
 
     WEIGHTS = "weights"
     ENGINE = "engines"
+    SOURCE = "sources"
+
+    @property
+    def word(self) -> str:
+        """How one is called."""
+        return {Kind.WEIGHTS: "weights", Kind.ENGINE: "engine", Kind.SOURCE: "source"}[self]
+
+    @property
+    def put_task(self) -> str:
+        """The task by which one comes into a store."""
+        return "engine.source" if self is Kind.SOURCE else f"{self.word}.put"
+
+    @property
+    def sign_task(self) -> str:
+        """The task by which one is signed, up to its name."""
+        return "engine.sign --source" if self is Kind.SOURCE else f"{self.word}.sign"
 
 
 @dataclass(frozen=True)

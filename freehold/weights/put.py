@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from freehold.errors import FreeholdError, Problem
@@ -16,10 +16,13 @@ from freehold.gguf.read import read_files
 from freehold.gguf.source import FileSource
 from freehold.gguf.split import shard_names
 from freehold.weights.manifest import FileEntry, Kind, Manifest, is_name, is_path
+from freehold.weights.names import elves, without_aliases
 from freehold.weights.store import Store
 
 ENGINE_ENTRY = "llama-server"
 HELP_TIMEOUT_S = 60
+Ask = Callable[[Path, Sequence[Path]], str]
+"""What asks a build, by its entry and all its files, for its `--help`."""
 
 
 class PutError(FreeholdError):
@@ -67,29 +70,37 @@ def put_engine(
     name: str,
     about: Mapping[str, str],
     on_bytes: Callable[[int], None],
+    *,
+    ask: Ask | None = None,
 ) -> Manifest:
     """Put a folder with llama-server and its libraries.
 
-    The build must run on this machine: it is asked for its `--help`, against which every flag is
-    checked later. Raises PutError where it cannot be asked.
+    The build is asked for its `--help`, against which every flag is checked later: here, or by
+    `ask`. Raises PutError where it cannot be asked.
     """
     entry = source / ENGINE_ENTRY
     if not entry.is_file():
         raise PutError.of(str(source), f"expected a folder with {ENGINE_ENTRY}, found none in it")
-    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    there = sorted(path for path in source.rglob("*") if path.is_file())
+    try:
+        known = elves(there)
+    except ValueError as error:
+        raise PutError.of(str(source), f"expected programs and libraries, {error}") from None
+    paths = without_aliases(there, known)
     _require_names(name, source, paths)
-    help_text = ask_help(entry)
+    help_text = (ask or _ask_here)(entry, paths)
     files = _add(store, source, paths, on_bytes)
     files = tuple(
         dataclasses.replace(file, executable=True) if file.path == ENGINE_ENTRY else file
         for file in files
     )
+    of_entry = known.get(entry.resolve())
     manifest = Manifest(
         kind=Kind.ENGINE,
         name=name,
         entry=ENGINE_ENTRY,
         files=files,
-        about={"arch": platform.machine(), **about},
+        about={"arch": of_entry.arch if of_entry else platform.machine(), **about},
         engine_help=help_text,
     )
     store.declare(manifest)
@@ -156,6 +167,10 @@ def _require_model(shards: list[Path]) -> Header:
     return header
 
 
+def _ask_here(entry: Path, _paths: Sequence[Path]) -> str:
+    return ask_help(entry)
+
+
 def ask_help(entry: Path) -> str:
     """What the build of `entry` prints for --help. Raises PutError where it does not run."""
     # A wheel unpacks without mode bits: the loader runs the file all the same.
@@ -171,15 +186,17 @@ def ask_help(entry: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         done = subprocess.CompletedProcess([], 126, "", str(error))
-    if done.returncode or "--model" not in done.stdout:
+    return help_of(str(entry), done.returncode, done.stdout, done.stderr)
+
+
+def help_of(place: str, exit_status: int, stdout: str, stderr: str) -> str:
+    """What was printed, of a build that answered. Raises PutError with its last words."""
+    if exit_status or "--model" not in stdout:
+        said = stderr.strip().splitlines()[-5:]
         raise PutError.of(
-            str(entry),
-            "\n".join(
-                [
-                    f"expected its --help, got exit {done.returncode}",
-                    *done.stderr.strip().splitlines()[-5:],
-                ]
-            ),
-            "put it into the store from a machine of the build's own kind",
+            place,
+            "\n".join([f"expected its --help, got exit {exit_status}", *said]),
+            "put it into the store from a machine of the build's own kind, "
+            "or have a node ask it: --on NODE",
         )
-    return done.stdout
+    return stdout

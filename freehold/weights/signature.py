@@ -45,5 +45,4 @@ def _words(owner: Owner) -> str:
 
 
 def _hint(manifest: Manifest) -> str:
-    what = "weights" if manifest.kind is Kind.WEIGHTS else "engine"
-    return f"if it is as you mean it: fab {what}.sign {manifest.name}"
+    return f"if it is as you mean it: fab {manifest.kind.sign_task} {manifest.name}"

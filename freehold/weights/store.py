@@ -19,9 +19,9 @@ _SUFFIX = ".json"
 class Store:
     """What Freehold asks of a store, whatever its `objects` are kept in.
 
-    `weights/NAME.json` and `engines/NAME.json` are the sets, `blobs/ab/abcd...` their files by
-    SHA-256, `layers/ab/abcd...` the hashes of a file's pieces by their root. Two of one place are
-    the same store.
+    `weights/NAME.json`, `engines/NAME.json` and `sources/NAME.json` are the sets,
+    `blobs/ab/abcd...` their files by SHA-256, `layers/ab/abcd...` the hashes of a file's pieces by
+    their root. Two of one place are the same store.
     """
 
     def __init__(self, objects: Objects) -> None:
@@ -46,11 +46,10 @@ class Store:
         """The set of that name. Raises StoreError where there is none."""
         there = self.set_names(kind)
         if name not in there:
-            what = _word(kind)
             raise StoreError.of(
                 self.place,
-                f"expected {what} named {name}, found {', '.join(there) or 'none'}",
-                f"fab {what}.put PATH --name {name}",
+                f"expected {kind.word} named {name}, found {', '.join(there) or 'none'}",
+                f"fab {kind.put_task} PATH --name {name}",
             )
         return self._load(kind, name)
 
@@ -189,7 +188,7 @@ class Store:
                     place,
                     "expected a manifest with the hashes of its files' pieces, got one of an "
                     "earlier Freehold",
-                    f"put it again, files that are there are kept: fab {_word(kind)}.put PATH "
+                    f"put it again, files that are there are kept: fab {kind.put_task} PATH "
                     f"--name {name}",
                 ) from None
             shown = str(error).splitlines()
@@ -230,10 +229,6 @@ def verify(store: Store, manifest: Manifest, on_bytes: Callable[[int], None]) ->
             problems += error.problems
     if problems:
         raise StoreError(problems)
-
-
-def _word(kind: Kind) -> str:
-    return "weights" if kind is Kind.WEIGHTS else "engine"
 
 
 def _is_earlier(text: bytes) -> bool:

@@ -22,9 +22,8 @@ from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
 from freehold.rent.guard import LEASE_PATH
 from freehold.rent.lease import TAG_DEADLINE, time_text
-from freehold.rent.results import NODE_RESULTS
 from freehold.rent.rights import user_policy
-from freehold.rent.task import TASK_FOLDER
+from freehold.rent.task import TASK, TASK_FOLDER
 from freehold.rent.way import pinned_of, way_to
 from freehold.weights.store import Store
 from tests.aws.boot import Boots, boots
@@ -250,7 +249,7 @@ def test_another_task_is_refused_while_one_runs_and_ends_nothing(renting: Rentin
 def test_the_same_again_takes_up_what_the_killed_one_began(renting: Renting) -> None:
     running = renting.run("--keep", "--", WAIT)
     running.until("the task is there, running: taking it up")
-    renting.on_node(f"touch {NODE_RESULTS}/go")
+    renting.on_node(f"touch {TASK.results}/go")
     running.end(0)
     assert (renting.home() / "output.txt").read_text() == "begun\n"
     assert sorted(renting.report()["results"]) == ["go", "half.txt"]

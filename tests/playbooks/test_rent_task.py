@@ -17,9 +17,10 @@ import pytest
 
 from freehold import lab
 from freehold.hosts.host import Host, HostError
+from freehold.job.job import State
+from freehold.job.results import SUMS
 from freehold.rent.inputs import inputs_of
-from freehold.rent.results import NODE_RESULTS, SUMS
-from freehold.rent.task import TASK_FOLDER, WORK_FOLDER, State, Task, look
+from freehold.rent.task import TASK, TASK_FOLDER, WORK_FOLDER, Task, look
 from freehold.spec.model import Model
 from freehold.spec.server import Server
 from playbooks.interrupts import Interrupts
@@ -337,7 +338,7 @@ def test_nothing_of_it_is_left_on_a_node_that_stays(
     assert look(node) is not None
     remove_task(place)
     assert look(node) is None
-    assert out(node, f"ls -d {WORK_FOLDER} {NODE_RESULTS} 2>/dev/null || true") == ""
+    assert out(node, f"ls -d {WORK_FOLDER} {TASK.results} 2>/dev/null || true") == ""
 
 
 def test_a_command_that_runs_here_reaches_the_node_and_leaves_its_results(

@@ -11,10 +11,10 @@ from freehold.hosts.command import Command
 from freehold.hosts.host import Host, run_or_raise
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.ssh_config import SshSettings
+from freehold.job.follow import Follower
 from freehold.render.paths import KEY_PATH
-from freehold.rent.follow import Follower
 from freehold.rent.inputs import Input
-from freehold.rent.task import WORK_FOLDER, Task, clear, start, unit_text
+from freehold.rent.task import TASK, WORK_FOLDER, Task, clear, start, unit_text
 
 KEY = "a-key-of-the-tests-0123456789"
 PORT = 8098
@@ -79,7 +79,7 @@ class Heard:
 
     def follow(self, host: Host) -> Heard:
         """Until its end."""
-        follower = Follower(self.take)
+        follower = Follower(self.take, TASK)
         self.ended = follower.follow(host, self.lose, self.paused_s.append, lambda: False)
         return self
 

@@ -13,7 +13,8 @@ from freehold import lab
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, UnreachableError
 from freehold.hosts.ssh import SshHost
-from freehold.rent.follow import CHUNK_BYTES, PAUSE_MAX_S, PAUSE_S, Follower
+from freehold.job.follow import CHUNK_BYTES, PAUSE_MAX_S, PAUSE_S, Follower
+from freehold.rent.task import TASK
 from tests.hosts.fake import FakeHost
 from tests.rent.masters import end_master
 from tests.rent.tasks import Heard, begin, followed, let_go, open_box
@@ -53,7 +54,7 @@ def test_what_it_writes_is_heard_while_it_runs(node: Host) -> None:
             let_go(node)
         heard.append(data)
 
-    ended = Follower(hear).follow(node, print, print, lambda: False)
+    ended = Follower(hear, TASK).follow(node, print, print, lambda: False)
     assert heard == [b"first", b"second"]
     assert ended.startswith("exited 0 ")
 
@@ -124,7 +125,7 @@ def test_a_node_that_will_not_come_back_is_waited_for_no_longer(
 ) -> None:
     begin(frail, "echo begun; until [ -e go ]; do sleep 0.05; done")
     cutting = Cutting(1, lab_boxes.boxes[1].cut_power)
-    follower = Follower(cutting.take)
+    follower = Follower(cutting.take, TASK)
     with pytest.raises(UnreachableError):
         follower.follow(frail, cutting.lose, cutting.paused_s.append, lambda: True)
     assert (cutting.output, cutting.lost, cutting.paused_s) == (b"begun\n", [], [])
@@ -148,7 +149,7 @@ def test_one_that_is_taken_up_by_the_same_follower_goes_on_where_it_was(
     begin(node, "echo begun; until [ -e go ]; do sleep 0.05; done; echo more")
     with contextlib.closing(open_box(lab_boxes.boxes[0])) as watcher:
         cutting = Cutting(1, watcher.cancel)
-        follower = Follower(cutting.take)
+        follower = Follower(cutting.take, TASK)
         with pytest.raises(UnreachableError):
             follower.follow(watcher, print, print, lambda: False)
     let_go(node)
@@ -179,7 +180,7 @@ def silent() -> Iterator[Silent]:
 
 def test_pauses_grow_to_half_a_minute_and_each_loss_is_told_in_a_line(silent: Silent) -> None:
     heard = Heard()
-    follower = Follower(heard.take)
+    follower = Follower(heard.take, TASK)
     with pytest.raises(UnreachableError, match="silent"):
         follower.follow(silent, heard.lose, heard.paused_s.append, lambda: len(heard.paused_s) == 6)
     assert heard.paused_s == [4, 8, 16, PAUSE_MAX_S, PAUSE_MAX_S, PAUSE_MAX_S]

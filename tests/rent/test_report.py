@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from freehold.job.results import ResultFile
 from freehold.rent.details import details_of
 from freehold.rent.note import Act
 from freehold.rent.record import Record
 from freehold.rent.rental import cost_usd
 from freehold.rent.report import RunReport
-from freehold.rent.results import ResultFile
 from freehold.weights.chosen import Chosen
 from tests.render.cases import ENGINE, WEIGHTS
 from tests.rent.leases import NOON, lease, note, rental

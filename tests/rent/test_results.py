@@ -20,8 +20,7 @@ from freehold.hosts.command import Command, Result
 from freehold.hosts.host import Host, HostError, UnreachableError
 from freehold.hosts.ssh import SshHost
 from freehold.hosts.talk import Talk
-from freehold.rent.results import (
-    NODE_RESULTS,
+from freehold.job.results import (
     ROUNDS_MAX,
     SUMS,
     ResultFile,
@@ -30,6 +29,7 @@ from freehold.rent.results import (
     results_in,
     sums_text,
 )
+from freehold.rent.task import TASK
 from tests.hosts.fake import FakeHost
 from tests.rent.masters import end_master
 from tests.rent.tasks import Heard, ran
@@ -71,7 +71,7 @@ def names_left(host: Host, *names: str) -> None:
 def fetched(host: Host, home: Path, heard: Heard | None = None) -> tuple[ResultFile, ...]:
     """What came; a pause takes no time."""
     heard = heard or Heard()
-    return fetch(host, home, heard.lose, heard.paused_s.append)
+    return fetch(host, TASK, home, heard.lose, heard.paused_s.append)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -188,7 +188,7 @@ def test_one_that_changes_on_its_way_is_fetched_again_as_it_is_then(
 
     def change() -> None:
         if asked.talks == 1:
-            node.run(Command(f"printf other >{NODE_RESULTS}/b", "a test"))
+            node.run(Command(f"printf other >{TASK.results}/b", "a test"))
 
     asked.before = change
     heard = Heard()
@@ -203,7 +203,7 @@ def test_one_that_never_stays_as_it_is_is_given_up_and_the_others_are_here(
     node: Host, asked: Asked, home: Path
 ) -> None:
     names_left(node, "a", "b")
-    asked.before = lambda: node.run(Command(f"echo >>{NODE_RESULTS}/b", "a test"))
+    asked.before = lambda: node.run(Command(f"echo >>{TASK.results}/b", "a test"))
     heard = Heard()
     with pytest.raises(HostError, match=f"as on the node in {ROUNDS_MAX} rounds, got other bytes"):
         fetched(asked, home, heard)
@@ -219,7 +219,7 @@ def test_links_and_devices_lead_nowhere(node: Host, home: Path) -> None:
         "mkfifo pipe; ln -s nowhere dangling; mkdir sub; ln -s ../file sub/link; "
         "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"socket\")'",
     )
-    node.run(Command(f"mknod {NODE_RESULTS}/device b 1 0", "a test"))
+    node.run(Command(f"mknod {TASK.results}/device b 1 0", "a test"))
     assert fetched(node, home) == (result("file", b"mine\n"),)
     assert files_in(home) == {"file": b"mine\n"}
 

@@ -16,6 +16,7 @@ from freehold import lab
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError
 from freehold.hosts.ssh import SshHost
+from freehold.job.job import State, exit_code_of
 from freehold.render.paths import KEY_PATH
 from freehold.render.service import NoContext
 from freehold.render.templates import render
@@ -27,10 +28,8 @@ from freehold.rent.task import (
     TASK_UNIT_PATH,
     WORK_FOLDER,
     Found,
-    State,
     Task,
     clear,
-    exit_code_of,
     look,
     start,
     stop,
@@ -188,6 +187,13 @@ def test_how_it_ended_is_known_and_has_a_shells_exit_code(
 def test_what_is_no_end_has_no_exit_code(ended: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         exit_code_of(ended)
+
+
+def test_a_program_begins_others_as_gnu_make_does(node: Host) -> None:
+    """By posix_spawn with POSIX_SPAWN_RESETIDS, which sets the user to the one that it is."""
+    spawn = "os.posix_spawn('/bin/true', ['true'], {}, resetids=True)"
+    line = f'python3 -c "import os; exit(os.waitpid({spawn}, 0)[1])"'
+    assert ran(node, line) == ("", "exited 0")
 
 
 def test_what_it_left_running_ends_with_it(node: Host) -> None:

@@ -1,4 +1,4 @@
-"""What a task writes, as it writes it, over connections that may break."""
+"""What a job writes, as it writes it, over connections that may break."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, UnreachableError
 from freehold.hosts.talk import CutOffError, Talk
-from freehold.rent.task import LOST, TASK_FOLDER, TASK_UNIT
+from freehold.job.job import LOST, Job
 
 CHUNK_BYTES = 1 << 20
 PAUSE_S = 2.0
@@ -15,10 +15,10 @@ PAUSE_MAX_S = 30.0
 
 
 class Follower:
-    """The output of a node's task from its first byte, each byte once."""
+    """The output of a node's job from its first byte, each byte once."""
 
-    def __init__(self, on_output: Callable[[bytes], object]) -> None:
-        self._on_output = on_output
+    def __init__(self, on_output: Callable[[bytes], object], job: Job) -> None:
+        self._on_output, self._job = on_output, job
         self._seen_bytes = 0
 
     def follow(
@@ -28,11 +28,11 @@ class Follower:
         pause: Callable[[float], object],
         is_over: Callable[[], bool],
     ) -> str:
-        """How the task ended, in systemd's words ("exited 0", "killed TERM") or LOST.
+        """How the job ended, in systemd's words ("exited 0", "killed TERM") or LOST.
 
         A connection that is lost is made again, after a `pause` in seconds and telling `on_lost`
         why. Raises UnreachableError where `host` is cancelled or `is_over` says that the node will
-        not come back, and HostError where it has no task.
+        not come back, and HostError where it has no job.
         """
         pause_s = PAUSE_S
         while True:
@@ -50,8 +50,8 @@ class Follower:
             pause(pause_s)
 
     def _followed(self, host: Host) -> str:
-        script = f"offset={self._seen_bytes} chunk={CHUNK_BYTES} unit={TASK_UNIT}\n"
-        script += f"cd {TASK_FOLDER} || exit\n{_FOLLOW}"
+        script = f"offset={self._seen_bytes} chunk={CHUNK_BYTES} unit={self._job.unit}\n"
+        script += f"cd {self._job.folder} || exit\n{_FOLLOW}"
         ended = ""
         with host.talk(Command(script, "following the task", takes_input=True)) as talk:
             while not ended:

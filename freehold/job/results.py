@@ -1,4 +1,4 @@
-"""What a task has found: brought home file by file, each held against its hash on the node."""
+"""What a job has found: brought home file by file, each held against its hash on the node."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from freehold.errors import FreeholdError
 from freehold.hosts.command import Command
 from freehold.hosts.host import Host, HostError, UnreachableError, run_or_raise
 from freehold.hosts.talk import CutOffError
-from freehold.rent.inputs import RESULTS
-from freehold.rent.task import TASK_FOLDER, WORK_FOLDER
+from freehold.job.job import Job
 from freehold.weights.objects import CHUNK_BYTES
 
 SUMS = "SHA256SUMS"
 ROUNDS_MAX = 5
-NODE_RESULTS = f"{WORK_FOLDER}/{RESULTS}"
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,14 @@ class ResultFile:
     sha256: str
 
 
-def results_of(host: Host) -> tuple[ResultFile, ...]:
-    """The files that the node's task has left, by name. What is no file is none of them.
+def results_of(host: Host, job: Job) -> tuple[ResultFile, ...]:
+    """The files that the node's job has left, by name. What is no file is none of them.
 
     Raises HostError for a name that cannot be had here.
     """
     script = (
-        # The task may have put a link in the folder's place: what is behind it is not its own.
-        f"[ ! -L {NODE_RESULTS} ] && cd {NODE_RESULTS} 2>/dev/null || exit 0\n"
+        # The job may have put a link in the folder's place: what is behind it is not its own.
+        f"[ ! -L {job.results} ] && cd {job.results} 2>/dev/null || exit 0\n"
         "find . -type f -print0 | sort -z | xargs -0 -r sha256sum -b -z"
     )
     said = run_or_raise(host, Command(script, "hashing the results"))
@@ -56,6 +54,7 @@ def results_of(host: Host) -> tuple[ResultFile, ...]:
 
 def fetch(
     host: Host,
+    job: Job,
     home: Path,
     on_lost: Callable[[str], object],
     pause: Callable[[float], object],
@@ -73,10 +72,10 @@ def fetch(
             on_lost(why)
             pause(2.0**attempt)
         try:
-            found = results_of(host)
+            found = results_of(host, job)
             left = [each for each in found if not _is_here(each, home)]
             if left:
-                why = _copied(host, left, home)
+                why = _copied(host, job, left, home)
                 left = [each for each in left if not _is_here(each, home)]
             if not left:
                 return found
@@ -126,11 +125,11 @@ def _is_here(each: ResultFile, home: Path) -> bool:
     return path.is_file() and not path.is_symlink() and hash_of(path) == each.sha256
 
 
-def _copied(host: Host, wanted: Sequence[ResultFile], home: Path) -> str:
+def _copied(host: Host, job: Job, wanted: Sequence[ResultFile], home: Path) -> str:
     """One tar of them all; what was wrong with it, "" if nothing."""
     names = b"".join(f"./{each.path}\0".encode() for each in wanted)
     script = (
-        f"list={TASK_FOLDER}/wanted && head -c {len(names)} >$list && cd {NODE_RESULTS} && "
+        f"list={job.folder}/wanted && head -c {len(names)} >$list && cd {job.results} && "
         "tar --null --no-recursion --verbatim-files-from --hard-dereference -T $list -cf -"
     )
     hashes, wrong = {each.path: each.sha256 for each in wanted}, ""

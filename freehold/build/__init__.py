@@ -1,0 +1,1 @@
+"""Builds of the engine from source, on a node that has the hardware that they are for."""
