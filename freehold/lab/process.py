@@ -6,6 +6,7 @@ import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold.errors import FreeholdError
 from freehold.lab.root import run_as_root
 
 
@@ -37,7 +38,12 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, if it is still the process that was written down."""
         if self.is_alive():
-            run_as_root(f"process {self.pid}", "kill", "-KILL", str(self.pid))
+            try:
+                run_as_root(f"process {self.pid}", "kill", "-KILL", str(self.pid))
+            except FreeholdError:
+                # It may have ended by itself in between, as what runs in it does when it is killed.
+                if self.is_alive():
+                    raise
 
 
 def is_free(lock: Path) -> bool:
