@@ -20,10 +20,13 @@ from freehold.hosts.host import Host, HostError
 from freehold.job import run
 from freehold.job.follow import Follower
 from freehold.job.job import LOST, State, exit_code_of
+from freehold.job.run import AnotherJobError
 from freehold.weights.manifest import Kind, Manifest
 from freehold.weights.owner import Owner
 from freehold.weights.store import Store
 from playbooks.build_progress import build_progress
+
+SETTLING_S = 5
 
 
 class BuildError(FreeholdError):
@@ -69,16 +72,40 @@ class Build:
         print("\n".join(f"  {key} {value}" for key, value in made.about.items()))
 
     def _begin(self, most_jobs: int | None) -> None:
-        found = look(self._host)
-        if found is not None and found.state in (State.RUNNING, State.ENDED):
+        """Begin, or find what is there; where another has begun at this very moment, find that."""
+        try:
+            if not self._is_there():
+                self._start(most_jobs)
+        except AnotherJobError:
+            if not self._is_there():
+                raise
+
+    def _is_there(self) -> bool:
+        """Whether the box is at work on it, or was; what a restart cut off is removed."""
+        found = self._settled()
+        if found is None:
+            return False
+        if found.state in (State.RUNNING, State.ENDED):
             if found.digest != self._order.digest:
                 raise self._other(found)
             self._say(f"the build is there, {found.state}: taking it up")
-            return
-        if found is not None:
-            if found.state is State.LOST:
-                self._say(f"a build of {found.name} was cut off by a restart: beginning anew")
-            run.clear(self._host, BUILD)
+            return True
+        if found.state is State.LOST:
+            self._say(f"a build of {found.name} was cut off by a restart: beginning anew")
+        run.clear_cut_off(self._host, BUILD)
+        return False
+
+    def _settled(self) -> Found | None:
+        """What is there. One that is placed may be begun by another in this very second."""
+        found = look(self._host)
+        for _ in range(SETTLING_S):
+            if found is None or found.state is not State.PLACED:
+                break
+            time.sleep(1)
+            found = look(self._host)
+        return found
+
+    def _start(self, most_jobs: int | None) -> None:
         size, backend = self._order.source.size_bytes, self._order.backend
         capabilities = self._order.capabilities
         if problems := lacking(self._host.name, self._tools, backend, capabilities, size):

@@ -9,12 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from freehold.hosts.command import Command
-from freehold.hosts.host import Host, HostError, run_or_raise
+from freehold.hosts.host import Host, HostError, failure, run_or_raise
 from freehold.job.job import RESULTS, Job, State
 from freehold.weights.manifest import NODE_FOLDER
 
 ABOUT = "about"
 """The file that says what it is, as JSON, to whoever looks."""
+TAKEN_EXIT = 3
+
+
+class AnotherJobError(HostError):
+    """One was to begin where another is."""
 
 
 def look(host: Host, job: Job) -> tuple[State, Mapping[str, Any]] | None:
@@ -53,7 +58,7 @@ def start(
 ) -> None:
     """Bring `files` (a tar) into its work and `texts` into its folder, and begin.
 
-    Raises HostError where there is a job already, or where it cannot be begun.
+    Raises AnotherJobError where there is a job already, HostError where it cannot be begun.
     """
     new = f"{job.folder}.{secrets.token_hex(4)}"
     work = f"{new}{job.work.removeprefix(job.folder)}"
@@ -68,11 +73,16 @@ def start(
     if done.exit_status:
         raise HostError.of(host.name, f"{command.description}: {done.stderr.strip()}")
     lines = [f"new={new} job={job.folder} unit={job.unit} place={job.unit_path} word={job.word}"]
+    lines.append(f"taken={TAKEN_EXIT}")
     lines.append("set -eu; umask 077")
     for name, text in {**texts, ABOUT: json.dumps(about), "unit": unit}.items():
         content = base64.encodebytes(text.encode()).decode()
         lines.append(f"base64 -d >{new}/{name} <<'.'\n{content}.")
-    run_or_raise(host, Command("\n".join([*lines, _START]), f"starting the {job.word}"))
+    command = Command("\n".join([*lines, _START]), f"starting the {job.word}")
+    done = host.run(command)
+    if done.exit_status:
+        error = failure(host.name, command.description, done)
+        raise AnotherJobError(error.problems) if done.exit_status == TAKEN_EXIT else error
 
 
 def stop(host: Host, job: Job) -> None:
@@ -91,6 +101,20 @@ def clear(host: Host, job: Job) -> None:
     run_or_raise(host, Command(script, f"removing the {job.word}"))
 
 
+def clear_cut_off(host: Host, job: Job) -> None:
+    """Remove one that a restart cut off, or whose start was: not one that somebody has begun anew
+    meanwhile."""
+    script = (
+        f"active=$(systemctl show -P ActiveState {job.unit}) || exit\n"
+        "case $active in active | *ing) exit 0 ;; esac\n"
+        f"cd {job.folder} 2>/dev/null || exit 0\n"
+        '[ ! -s ended ] && [ "$(cat started 2>/dev/null)" != '
+        '"$(cat /proc/sys/kernel/random/boot_id)" ] || exit 0\n'
+        f"old={job.folder}.$$; cd / && mv -T {job.folder} $old && rm -rf $old {job.unit_path}"
+    )
+    run_or_raise(host, Command(script, f"removing the {job.word} that was cut off"))
+
+
 _LOOK = f"""\
 # The service first: what it has ended by now is noted by now.
 active=$(systemctl show -P ActiveState "$unit") || exit
@@ -106,7 +130,7 @@ cd /
 mv -T "$new" "$job" 2>/dev/null || {
   rm -rf "$new"
   echo "expected no $word on the node: another is there" >&2
-  exit 1
+  exit "$taken"
 }
 mv "$job/unit" "$place"
 chmod 644 "$place"

@@ -66,6 +66,8 @@ class Smith:
     def __init__(self, fab: Fab, stack: Stack, folder: Path) -> None:
         self._fab, self.stack, self.folder = fab, stack, folder
         self.to = ("--store", str(folder / "store"))
+        # The logs of builds are not for the user's own cache.
+        self.env = {"XDG_CACHE_HOME": str(folder / "cache")}
 
     def source(self, name: str = "llama.cpp-b7", **changed: str) -> None:
         archive = packed(self.folder / f"{name}.tar.gz", **changed)
@@ -76,10 +78,14 @@ class Smith:
         return ("engine.build", "--source", source, "--name", name, "--on", "one", *self.to)
 
     def build(self, *words: str, name: str = "mine", source: str = "llama.cpp-b7") -> Said:
-        return self._fab(*self.words(name, source), *words, stack=self.stack)
+        return self._fab(*self.words(name, source), *words, stack=self.stack, **self.env)
+
+    def sign(self, key: str) -> None:
+        words = ("--source", "llama.cpp-b7", "--owner", key)
+        self._fab("engine.sign", *words, *self.to).must()
 
     def running(self, log: str = "log") -> RunningFab:
-        return RunningFab(self.stack.env, self.folder / log, *self.words())
+        return RunningFab({**self.stack.env, **self.env}, self.folder / log, *self.words())
 
     def stop(self) -> Said:
         return self._fab("engine.build", "--stop", "--on", "one", stack=self.stack)
@@ -283,6 +289,44 @@ def test_two_at_once_build_once(builds: Smith, smith: lab.Box) -> None:
     assert on(smith, LEFT) == ""
 
 
+def test_two_that_begin_at_the_same_moment_build_once(builds: Smith, smith: lab.Box) -> None:
+    builds.source(cmake_end=WAITING)
+    with builds.running("first") as first, builds.running("second") as second:
+        begun = ("building mine", "taking it up")
+        for each in (first, second):
+            each.until_true(lambda each=each: any(words in each.text for words in begun))
+        go_on(smith)
+        said = [first.end(0), second.end(0)]
+    assert sum("one: building mine" in each for each in said) == 1
+    assert builds.names() == ["mine"]
+    assert on(smith, LEFT) == ""
+
+
+def test_one_that_was_placed_and_not_begun_is_begun_anew(builds: Smith, smith: lab.Box) -> None:
+    """As of a controller that was killed between the two."""
+    builds.source()
+    about = '{"name": "mine", "digest": "x"}'
+    on(smith, f"mkdir -p {BUILD.work}; echo '{about}' >{BUILD.folder}/about")
+    builds.build().must()
+    assert builds.names() == ["mine"]
+    assert on(smith, LEFT) == ""
+
+
+def test_a_source_that_its_owner_did_not_sign_is_not_built(
+    builds: Smith, smith: lab.Box, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(make, check=True)
+    builds.source()
+    refused = builds.build("--owner", f"{key}.pub").must(1)
+    assert "sources/llama.cpp-b7.json: expected the signature of" in refused.err
+    assert "Hint: if it is as you mean it: fab engine.sign --source llama.cpp-b7" in refused.err
+    builds.sign(f"{key}.pub")
+    builds.build("--owner", f"{key}.pub").must()
+    assert (tmp_path / "store/engines/mine.json.sig").exists()
+
+
 def test_a_source_that_is_damaged_in_the_store_is_not_built(builds: Smith, smith: lab.Box) -> None:
     builds.source()
     kept = open_store(builds.folder / "store")
@@ -344,7 +388,7 @@ def test_a_lab_box_stays_for_a_build_that_is_left_and_is_gone_when_it_is_done(
     state = lab.default_state_dir().parents[1] / f"freehold-tests-{os.getpid()}"
     builds.source(cmake_end=WAITING)
     words = ("engine.build", "--source", "llama.cpp-b7", "--name", "boxed", "--box", *builds.to)
-    env = {"XDG_STATE_HOME": str(state)}
+    env = {**builds.env, "XDG_STATE_HOME": str(state)}
     labs = state / "freehold/lab"
     try:
         # Not by the run below: all that it starts ends with it.

@@ -11,6 +11,7 @@ import jinja2
 import pytest
 from jinja2 import meta
 
+from freehold.build import on_node
 from freehold.render import door, driver, driver_paths, launchd, paths
 from freehold.render.guard import GuardContext
 from freehold.render.service import NoContext, ServiceContext, VerifyContext
@@ -45,6 +46,7 @@ CONTEXTS = {
     guard.GUARD_SERVICE_PATH: NoContext,
     guard.GUARD_TIMER_PATH: NoContext,
     task.TASK_UNIT_PATH: task.UnitContext,
+    on_node.BUILD.unit_path: on_node.UnitContext,
     door.DOOR_CONFIG_PATH: door.ConfigContext,
     door.DOOR_UNIT_PATH: door.UnitContext,
     door.MAPS_PROGRAM_PATH: door.MapsContext,

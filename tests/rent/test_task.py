@@ -253,7 +253,7 @@ def test_a_systemd_that_does_not_answer_is_an_error_and_no_loss(node: Host) -> N
 
 def test_a_second_one_is_refused_and_the_first_goes_on(node: Host) -> None:
     first = begin(node, f"{WAIT}; echo first")
-    with pytest.raises(HostError, match=r"(?s)starting the task: exit 1.*another is there"):
+    with pytest.raises(HostError, match=r"(?s)starting the task: exit 3.*another is there"):
         begin(node, "echo second")
     assert out(node, LEFT).split() == [TASK_UNIT_PATH, TASK_FOLDER]
     found = look(node)
