@@ -26,7 +26,7 @@ lint: ## Style, types and shell scripts
 	@bin/setup
 	@bin/lint
 
-bench: ## Measure up, converge, sizing and transfers beside other tools (ARGS="sizing --quick")
+bench: ## Measure up, converge, sizing, transfers and the door beside others (ARGS="sizing --quick")
 	@bin/setup --lab
 	@$(PYTHON) -m bench $(ARGS)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import peers, sizing, transfer
+from bench import door, peers, sizing, transfer
 from bench.converge import Converging
 from bench.project import empty_project, environment, real_project, rented_project
 from bench.report import Comparison, Report
@@ -21,7 +21,7 @@ from demo.parts import fill_store
 from freehold import lab
 from freehold.errors import FreeholdError
 
-PARTS = ("up", "converge", "sizing", "transfer")
+PARTS = ("up", "converge", "sizing", "transfer", "door")
 BOXES = 4
 UP_GOALS = {"an empty program": 1.5}
 CONVERGE_GOALS = {"pyinfra": 0.35, "ansible": 0.1}
@@ -55,6 +55,8 @@ def main() -> int:
         if "transfer" in parts:
             scale = transfer.Scale.of(options.size, options.runs, is_quick=options.quick)
             transfer.measure(report.transfers, say, scale)
+        if "door" in parts:
+            door.measure(report.doors, say)
     except FreeholdError as error:
         console.print(f"\n{error}", markup=False)
         return 1

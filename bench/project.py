@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,6 +34,14 @@ class Project:
         """`pulumi` with these arguments, on this stack."""
         argv = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"]
         return Run(argv, self.environment, self.folder)
+
+    def output(self, name: str) -> bytes:
+        """One of the stack's outputs, as it is."""
+        run = self.run("stack", "output", name)
+        done = subprocess.run(
+            run.argv, env=run.environment, cwd=run.folder, capture_output=True, check=True
+        )
+        return done.stdout
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -82,8 +92,11 @@ def rented_project(lab: Lab, store: Store, folder: Path) -> Iterator[Project]:
 
 
 @contextlib.contextmanager
-def real_project(lab: Lab, store: Path, environment: Mapping[str, str]) -> Iterator[Project]:
-    """This checkout's own program, with a stack file that names the first box of `lab`."""
+def real_project(
+    lab: Lab, store: Path, environment: Mapping[str, str], **more: Any
+) -> Iterator[Project]:
+    """This checkout's own program, with a stack file that names the first box of `lab`; `more` are
+    further keys of it."""
     project = Project(ROOT, f"bench-{os.getpid()}", environment)
     stack_file = ROOT / "stacks" / f"Pulumi.{project.stack}.yaml"
     keys = {
@@ -93,6 +106,7 @@ def real_project(lab: Lab, store: Path, environment: Mapping[str, str]) -> Itera
         "ssh": {"config": str(lab.ssh_config)},
         "server": {"context_tokens": 2048},
         "nodes": [{"name": lab.boxes[0].name}],
+        **more,
     }
     stack = {"config": {f"freehold:{key}": value for key, value in keys.items()}}
     try:

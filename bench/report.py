@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.door import Doors
 from bench.measure import Timing
 from bench.sizing_rows import Sizing
 from bench.sizing_tables import tables
@@ -47,6 +48,7 @@ class Report:
     first_token_s: dict[str, float] = field(default_factory=dict)
     sizing: Sizing = field(default_factory=Sizing)
     transfers: Transfers = field(default_factory=Transfers)
+    doors: Doors = field(default_factory=Doors)
 
     def show(self) -> None:
         """The tables, without colours and frames where nobody looks at a terminal."""
@@ -71,6 +73,8 @@ class Report:
             console.print(table)
         for line in self.transfers.left_out:
             console.print(f"- left out: {line}", markup=False, soft_wrap=True)
+        if self.doors.seen:
+            console.print(self.doors.table(frame))
 
     def write(self, path: Path) -> None:
         """Every sample, for those who want to compare another day."""
@@ -81,6 +85,7 @@ class Report:
             "first_token_s": self.first_token_s,
             "sizing": asdict(self.sizing),
             "transfers": asdict(self.transfers),
+            "doors": asdict(self.doors),
         }
         path.write_text(json.dumps(told, indent=2) + "\n")
 
