@@ -128,8 +128,8 @@ def test_a_build_comes_home_with_all_that_made_it_and_leaves_nothing(
     source = open_store(builds.folder / "store").manifest(Kind.SOURCE, "llama.cpp-b7")
     assert about["source_digest"] == source.digest
     assert (about["commit"], about["backend"]) == (COMMIT, "cpu")
-    assert (about["version"], about["licence"]) == ("version: 7", "MIT License")
-    assert about["cmake"].startswith("cmake version 3")
+    assert (about["version"], about["licence"]) == ("7", "MIT License")
+    assert re.fullmatch(r"\d+\.\d+\S*", about["cmake"])
     assert "-DGGML_CPU_ALL_VARIANTS=ON" in about["flags"]
     assert about["os"].startswith(on(smith, ". /etc/os-release; echo $NAME"))
     assert on(smith, LEFT) == ""
