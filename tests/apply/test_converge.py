@@ -119,7 +119,7 @@ def test_a_secret_is_private_from_its_first_moment(box: CountedHost, empty_store
     secret = File("/etc/fh-test/key", b"s3cr3t-of-a-test\n", "0600", is_secret=True)
     # The shell asks for the mode right before the steps that set owner and mode.
     watch = 'chown() { stat -c \'first %a\' "$2"; command chown "$@"; }'
-    place = "place /etc/fh-test/key 0600 <<'.'\nczNjcjN0\n."
+    place = "place /etc/fh-test/key 0600 root <<'.'\nczNjcjN0\n."
     assert out(box, f"{PRELUDE}\n{watch}\n{place}") == "first 600"
     converge(box, [secret], empty_store)
     assert out(box, "stat -c '%a %U:%G' /etc/fh-test/key") == "600 root:root"
