@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pulumi
 
 from freehold.infra.certificates import fingerprint, read_own
+from freehold.infra.placing import Text, after, hashes, sha256
 from freehold.infra.resources import (
     Authority,
     Box,
@@ -20,7 +20,7 @@ from freehold.infra.resources import (
     Service,
     Where,
 )
-from freehold.plan.door import FILES, MODE
+from freehold.plan.door import FILES, rights
 from freehold.render import door as files
 from freehold.sizing.planned import Planned
 from freehold.spec import door as spec
@@ -44,48 +44,38 @@ def door_of(args: DoorArgs, box: Box, service: Service, opts: pulumi.ResourceOpt
     """Declare it; `opts` have the node as parent. All is placed while the model still loads, and
     the door opens when it answers."""
     door, where = args.door, args.where
-    package = Package(where, files.DOOR_PACKAGE, _after(opts, box), files.DOOR_PACKAGE_UNITS)
+    once_there = pulumi.ResourceOptions.merge(opts, after(box))
+    package = Package(where, files.DOOR_PACKAGE, once_there, files.DOOR_PACKAGE_UNITS)
     shown = _certificate(args, box, opts)
-    texts: dict[str, pulumi.Input[str]] = {
+    texts: dict[str, Text] = {
         files.DOOR_CONFIG_PATH: args.planned.apply(
             lambda planned: files.door_config(
                 door, args.node.server.port, Planned.of_properties(planned).slots
             )
         ),
-        files.NAMES_PATH: args.api_key.apply(lambda key: files.names_map(door, _sha256(key))),
-        files.PER_MINUTE_PATH: files.per_minute_map(door),
-        files.AT_ONCE_PATH: files.at_once_map(door),
-        files.DOOR_UNIT_PATH: files.door_unit(door),
-        files.MAPS_PROGRAM_PATH: files.maps_program(),
+        files.NAMES_PATH: args.api_key.apply(lambda key: files.names_map(door, sha256(key))),
+        **files.fixed_files(door),
     }
-    secrets = {
+    secrets: dict[str, Text] = {
         files.SERVER_KEY_PATH: args.api_key.apply(files.server_key_map),
         files.CERTIFICATE_PATH: shown,
     }
-    on_box = _after(opts, box, package)
-    of_group = {"mode": MODE, "group": files.DOOR_GROUP}
-    placed = [
-        File(where, path, text, on_box, **_kind_of(path, of_group)) for path, text in texts.items()
-    ]
-    placed += [
-        File(where, path, text, on_box, is_secret=True, **of_group)
-        for path, text in secrets.items()
-    ]
+    on_box = pulumi.ResourceOptions.merge(opts, after(box, package))
+    placed = [_file(where, path, text, on_box) for path, text in texts.items()]
+    placed += [_file(where, path, text, on_box, is_secret=True) for path, text in secrets.items()]
+    taken_up = {path: text for path, text in {**texts, **secrets}.items() if path in FILES}
     props = {
         "unit": files.DOOR_UNIT,
         "port": door.port,
         "certificate_sha256": pulumi.Output.unsecret(shown.apply(fingerprint)),
         "restart_on": {
-            path: pulumi.Output.unsecret(pulumi.Output.from_input(text).apply(_sha256))
-            for path, text in {**texts, **secrets}.items()
-            if path in FILES
+            path: pulumi.Output.unsecret(pulumi.Output.from_input(digest))
+            for path, digest in hashes(taken_up).items()
         },
     }
-    return Door(where, props, _after(opts, box, package, *placed, service))
-
-
-def _kind_of(path: str, of_group: dict[str, str]) -> dict[str, Any]:
-    return of_group if path.startswith(files.DOOR_FOLDER) else {}
+    return Door(
+        where, props, pulumi.ResourceOptions.merge(opts, after(box, package, *placed, service))
+    )
 
 
 def _certificate(args: DoorArgs, box: Box, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
@@ -103,9 +93,13 @@ def _certificate(args: DoorArgs, box: Box, opts: pulumi.ResourceOptions) -> pulu
     return pulumi.Output.secret(pulumi.Output.concat(made.certificate, made.key))
 
 
-def _after(opts: pulumi.ResourceOptions, *resources: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*resources]))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _file(
+    where: Where,
+    path: str,
+    text: Text,
+    on_box: pulumi.ResourceOptions,
+    *,
+    is_secret: bool = False,
+) -> File:
+    mode, group = rights(path)
+    return File(where, path, text, on_box, mode, is_secret, group)

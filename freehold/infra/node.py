@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from freehold.infra.door import DoorArgs, door_of
 from freehold.infra.layout_inputs import layout_inputs
+from freehold.infra.placing import after, hashes, place, sha256
 from freehold.infra.resources import (
     Authority,
     Box,
@@ -22,8 +22,7 @@ from freehold.infra.resources import (
     Timer,
     Where,
 )
-from freehold.infra.upkeep import Upkeep, declare_upkeep, sha256
-from freehold.plan.driver_wanted import DriverWanted
+from freehold.infra.upkeep import Upkeep, declare_upkeep
 from freehold.render.paths import (
     KEY_PATH,
     UNIT,
@@ -38,6 +37,9 @@ from freehold.spec.door import Door
 from freehold.spec.economy import Policy, Prices
 from freehold.spec.model import Model, Node
 from freehold.weights.chosen import Chosen
+
+if TYPE_CHECKING:
+    from freehold.plan.driver_wanted import DriverWanted
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ class NodeComponent(pulumi.ComponentResource):
         entrance: pulumi.CustomResource = service
         scheme, listen, port = "http", server.listen, server.port
         if args.door is not None:
+            # Not for a stack without a door: certificates take cryptography, and that its time.
+            from freehold.infra.door import DoorArgs, door_of
+
             scheme, listen, port = "https", args.door.listen, args.door.port
             door_args = DoorArgs(
                 args.door, node, where, args.api_key, layout.planned, args.authority
@@ -149,14 +154,6 @@ def _verifying(
     """The timer that has every byte of the weights read again."""
     texts = {VERIFY_UNIT_PATH: verify_unit(chosen.weights), VERIFY_TIMER_PATH: verify_timer()}
     on_box = pulumi.ResourceOptions.merge(base, after(*first[:1]))
-    files = [File(where, path, text, on_box) for path, text in texts.items()]
-    props = {
-        "unit": VERIFY_TIMER,
-        "restart_on": {path: sha256(text) for path, text in texts.items()},
-    }
+    files = place(where, texts, on_box)
+    props = {"unit": VERIFY_TIMER, "restart_on": hashes(texts)}
     Timer(where, props, pulumi.ResourceOptions.merge(base, after(*first, *files)))
-
-
-def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
-    """The option of what is made once `resources` are there."""
-    return pulumi.ResourceOptions(depends_on=list(resources))

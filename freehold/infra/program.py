@@ -12,7 +12,6 @@ from freehold.errors import FreeholdError
 from freehold.infra.node import NodeArgs, NodeComponent
 from freehold.infra.resources import ApiKey, Authority, Provider, Where
 from freehold.infra.upkeep import Upkeep
-from freehold.plan.driver_wanted import driver_wanted
 from freehold.render.engine_flags import engine_flags, flag_problems, known_flags
 from freehold.sizing.planned import Planned
 from freehold.sizing.policy import rent_problems
@@ -22,6 +21,7 @@ from freehold.weights.chosen import Chosen
 
 if TYPE_CHECKING:
     from freehold.infra.rented import RentedComponent
+    from freehold.plan.driver_wanted import DriverWanted
 
 
 def declare(root: Path) -> None:
@@ -63,7 +63,7 @@ def _declare(root: Path) -> None:
             Upkeep(spec.tuning, spec.guard, spec.telemetry),
             door=spec.door,
             authority=authority,
-            driver=driver_wanted(spec.driver, chosen.engine) if spec.driver else None,
+            driver=_driver(spec, chosen),
         )
         if rental is not None:
             args = replace(args, where=rental.where, usd_per_hour=rental.instance.usd_per_hour)
@@ -87,7 +87,7 @@ def _rental(spec: Spec, provider: Provider) -> RentedComponent | None:
         RentedArgs(
             rented=spec.rented,
             node=spec.nodes[0],
-            stack=f"{pulumi.get_project()}/{pulumi.get_stack()}",
+            stack=_stack_id(),
             store=spec.store,
             weights=spec.model.weights,
             policy=spec.policy,
@@ -112,8 +112,21 @@ def _authority(spec: Spec, provider: Provider) -> Authority | None:
     """Where doors have no certificate of the site's own."""
     if spec.door is None or spec.door.certificate is not None:
         return None
-    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
-    return Authority("authority", stack, pulumi.ResourceOptions(provider=provider))
+    return Authority("authority", _stack_id(), pulumi.ResourceOptions(provider=provider))
+
+
+def _stack_id() -> str:
+    return f"{pulumi.get_project()}/{pulumi.get_stack()}"
+
+
+def _driver(spec: Spec, chosen: Chosen) -> DriverWanted | None:
+    """None where it is its owner's business."""
+    if spec.driver is None:
+        return None
+    # Not for those stacks: what knows of drivers takes its time to import.
+    from freehold.plan.driver_wanted import driver_wanted
+
+    return driver_wanted(spec.driver, chosen.engine)
 
 
 def _api_key(spec: Spec, provider: Provider) -> pulumi.Output[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pulumi
 
+from freehold.infra.placing import Text, after, hashes, place, sha256
 from freehold.infra.resources import File, Timer, Tuning, Where
 from freehold.render.guard import guard_settings, guard_unit
 from freehold.render.paths import (
@@ -26,6 +28,8 @@ from freehold.spec import tuning as spec_tuning
 from freehold.spec.guard import Guard
 from freehold.spec.telemetry import Telemetry
 from freehold.warden.program import program_text
+
+Texts: TypeAlias = Mapping[str, Text]
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,14 @@ def _tuning(
     on_box: pulumi.ResourceOptions,
 ) -> Tuning:
     settings = tuning_settings(tuning)
-    unit_text = nvidia.apply(lambda gpus: tuning_unit(bool(gpus)))
-    files = [
-        File(where, TUNING_PATH, settings, on_box),
-        File(where, TUNING_UNIT_PATH, unit_text, on_box),
-    ]
-    restart_on = {
-        TUNING_PATH: sha256(settings),
-        TUNING_UNIT_PATH: unit_text.apply(sha256),
-        WARDEN_PATH: sha256(program_text()),
+    texts: Texts = {
+        TUNING_PATH: settings,
+        TUNING_UNIT_PATH: nvidia.apply(lambda gpus: tuning_unit(bool(gpus))),
     }
-    after = pulumi.ResourceOptions(depends_on=[warden, *files])
-    props = {"settings": settings, "restart_on": restart_on}
-    return Tuning(where, props, pulumi.ResourceOptions.merge(on_box, after))
+    files = place(where, texts, on_box)
+    props = {"settings": settings, "restart_on": _restart_on(texts)}
+    opts = pulumi.ResourceOptions.merge(on_box, after(warden, *files))
+    return Tuning(where, props, opts)
 
 
 def _guard(
@@ -90,22 +89,11 @@ def _guard(
     first: list[pulumi.Resource],
     on_box: pulumi.ResourceOptions,
 ) -> Timer:
-    settings = guard_settings(guard)
-    unit_text = nvidia.apply(lambda gpus: guard_unit(guard, bool(gpus)))
-    files = [
-        File(where, GUARD_PATH, settings, on_box),
-        File(where, GUARD_UNIT_PATH, unit_text, on_box),
-    ]
-    props = {
-        "unit": GUARD_UNIT,
-        "restart_on": {
-            GUARD_PATH: sha256(settings),
-            GUARD_UNIT_PATH: unit_text.apply(sha256),
-            WARDEN_PATH: sha256(program_text()),
-        },
+    texts: Texts = {
+        GUARD_PATH: guard_settings(guard),
+        GUARD_UNIT_PATH: nvidia.apply(lambda gpus: guard_unit(guard, bool(gpus))),
     }
-    after = pulumi.ResourceOptions(depends_on=[*first, *files])
-    return Timer(where, props, pulumi.ResourceOptions.merge(on_box, after))
+    return _unit(GUARD_UNIT, where, texts, first, on_box)
 
 
 def _telemetry(
@@ -116,24 +104,25 @@ def _telemetry(
     warden: File,
     on_box: pulumi.ResourceOptions,
 ) -> Timer:
-    unit_text = nvidia.apply(lambda gpus: telemetry_unit(telemetry, port, bool(gpus)))
-    timer_text = telemetry_timer(telemetry)
-    files = [
-        File(where, TELEMETRY_UNIT_PATH, unit_text, on_box),
-        File(where, TELEMETRY_TIMER_PATH, timer_text, on_box),
-    ]
-    props = {
-        "unit": TELEMETRY_TIMER,
-        "restart_on": {
-            TELEMETRY_UNIT_PATH: unit_text.apply(sha256),
-            TELEMETRY_TIMER_PATH: sha256(timer_text),
-            WARDEN_PATH: sha256(program_text()),
-        },
+    texts: Texts = {
+        TELEMETRY_UNIT_PATH: nvidia.apply(lambda gpus: telemetry_unit(telemetry, port, bool(gpus))),
+        TELEMETRY_TIMER_PATH: telemetry_timer(telemetry),
     }
-    after = pulumi.ResourceOptions(depends_on=[warden, *files])
-    return Timer(where, props, pulumi.ResourceOptions.merge(on_box, after))
+    return _unit(TELEMETRY_TIMER, where, texts, [warden], on_box)
 
 
-def sha256(text: str) -> str:
-    """Of the text, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def _unit(
+    unit: str,
+    where: Where,
+    texts: Texts,
+    first: list[pulumi.Resource],
+    on_box: pulumi.ResourceOptions,
+) -> Timer:
+    """One that runs with what `texts` and the warden say now, made after `first`."""
+    files = place(where, texts, on_box)
+    props = {"unit": unit, "restart_on": _restart_on(texts)}
+    return Timer(where, props, pulumi.ResourceOptions.merge(on_box, after(*first, *files)))
+
+
+def _restart_on(texts: Texts) -> dict[str, Text]:
+    return {**hashes(texts), WARDEN_PATH: sha256(program_text())}

@@ -38,7 +38,6 @@ class Wiring:
     """The boxes' sessions, and how each resource type is made, by its name."""
 
     sessions: Sessions
-
     makers: dict[str, Callable[[], Resource]]
     _made: dict[str, Resource] = field(default_factory=dict)
 

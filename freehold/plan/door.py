@@ -19,7 +19,12 @@ FILES = (
     files.DOOR_UNIT_PATH,
 )
 """Those that it takes up when it starts, or is told to reload."""
-MODE = "0640"  # of what root and the door's own group may read
+
+
+def rights(path: str) -> tuple[str, str]:
+    """Mode and group of one of its files: those in its folder are root's and the door's alone."""
+    is_its_own = path.startswith(files.DOOR_FOLDER)
+    return ("0640", files.DOOR_GROUP) if is_its_own else ("0644", "root")
 
 
 def door_unit_item(port: int, watched: tuple[str, ...] = FILES) -> Unit:
@@ -29,16 +34,15 @@ def door_unit_item(port: int, watched: tuple[str, ...] = FILES) -> Unit:
 
 def door_items(door: Door, server_port: int, slots: int) -> tuple[Item, ...]:
     """Without names, key and certificate, which are secret or come of secrets."""
-    group = files.DOOR_GROUP
-    of_group = {
-        files.DOOR_CONFIG_PATH: files.door_config(door, server_port, slots),
-        files.PER_MINUTE_PATH: files.per_minute_map(door),
-        files.AT_ONCE_PATH: files.at_once_map(door),
-    }
+    config = {files.DOOR_CONFIG_PATH: files.door_config(door, server_port, slots)}
+    texts = {**config, **files.fixed_files(door)}
     return (
         Package(files.DOOR_PACKAGE, files.DOOR_PACKAGE_UNITS),
-        *(File(path, text.encode(), MODE, group=group) for path, text in of_group.items()),
-        File(files.DOOR_UNIT_PATH, files.door_unit(door).encode()),
-        File(files.MAPS_PROGRAM_PATH, files.maps_program().encode()),
+        *(_file(path, text) for path, text in texts.items()),
         door_unit_item(door.port),
     )
+
+
+def _file(path: str, text: str) -> File:
+    mode, group = rights(path)
+    return File(path, text.encode(), mode, group=group)

@@ -110,6 +110,16 @@ def maps_program() -> str:
     )
 
 
+def fixed_files(door: Door) -> dict[str, str]:
+    """Those that follow from the stack's file alone, by their paths."""
+    return {
+        PER_MINUTE_PATH: per_minute_map(door),
+        AT_ONCE_PATH: at_once_map(door),
+        DOOR_UNIT_PATH: door_unit(door),
+        MAPS_PROGRAM_PATH: maps_program(),
+    }
+
+
 def names_map(door: Door, owner_sha256: str) -> str:
     """Whose each key is, by its SHA-256."""
     return _map({owner_sha256: OWNER} | {key.sha256: key.name for key in door.keys})

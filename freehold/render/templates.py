@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 if TYPE_CHECKING:
+    import jinja2
     from _typeshed import DataclassInstance
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -28,6 +27,9 @@ def render(target: str, context: DataclassInstance) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
+    # Not for whoever only asks where a file lies: it takes as long as all the rest here to import.
+    import jinja2
+
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from freehold.warden.nvidia_smi import ABSENT, TIMEOUT_S, gpus
 from freehold.warden.run import AskError, ask
@@ -42,7 +42,7 @@ class Effects:
         for gpu in now:
             if isinstance(gpu["limit_watts"], float):
                 found.setdefault(str(gpu["uuid"]), gpu["limit_watts"])
-        _write(file, found)
+        write_whole(file, found)
         done, program = [], shutil.which("nvidia-smi") or "nvidia-smi"
         for gpu in now:
             base = found.get(str(gpu["uuid"]))
@@ -81,7 +81,8 @@ def _is_active(unit: str) -> bool:
         return error.output in ("activating", "reloading")
 
 
-def _write(path: Path, content: Dict[str, float]) -> None:
+def write_whole(path: Path, content: Dict[str, Any]) -> None:
+    """As JSON, so that who reads it finds it as it was before or as it is after."""
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(content))
     fresh.replace(path)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from freehold.warden.effects import FOLDER, Effects
+from freehold.warden.effects import FOLDER, Effects, write_whole
 from freehold.warden.nvidia_smi import ABSENT, gpus
 from freehold.warden.policy import Reading, Rules, Seen, State, Supply, decide, frozen
 from freehold.warden.run import AskError
@@ -66,7 +66,7 @@ class Loop:
         self._state = state
         if line:
             print(line, flush=True)
-        _save(self._file, state)
+        write_whole(self._file, state._asdict())
         told = {kind for kind, _ in state.told_s}
         if "gpu" not in told:
             troubles.discard(ABSENT)
@@ -148,12 +148,6 @@ def _load(file: Path) -> State:
     told = tuple((kind, at_s) for kind, at_s in found.pop("told_s"))
     of_supply = found.pop("supply")
     return State(**found, seen=seen, told_s=told, supply=Supply(*of_supply) if of_supply else None)
-
-
-def _save(file: Path, state: State) -> None:
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(state._asdict()))
-    fresh.replace(file)
 
 
 def _notify(what: str) -> None:

@@ -11,6 +11,7 @@ from demo.parts import ENGINE, WEIGHTS
 from freehold import lab
 from freehold.weights.store import Store
 from tests.infra.stack import Stack
+from tests.playbooks.conftest import fab  # noqa: F401  # a fixture
 
 
 @pytest.fixture(scope="package")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import socket
 import ssl
-import subprocess
 from typing import Any
 
 import pytest
@@ -18,7 +16,8 @@ from freehold import lab
 from freehold.render.door import DOOR_CONFIG_PATH, DOOR_UNIT
 from tests.door.visitor import Visitor, is_whole
 from tests.infra.on_box import on
-from tests.infra.stack import ROOT, Stack
+from tests.infra.stack import Stack
+from tests.playbooks.conftest import Fab
 
 ADA, EVE = "ada-has-a-key-of-32-characters-or", "eve-has-one-too-until-she-has-not"
 EXPOSURE_MAX = 1.5
@@ -115,33 +114,19 @@ def test_no_file_but_roots_and_the_doors_has_a_secret(door: Visitor, door_box: l
     assert door.key not in on(door_box, f"cat {DOOR_CONFIG_PATH} /etc/systemd/system/freehold-*")
 
 
-def fab(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(ROOT / ".venv/bin/fab"), *arguments],
-        cwd=ROOT,
-        env={**os.environ, **stack.env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def test_fab_knows_of_the_door(door: Visitor, stack: Stack, fab: Fab) -> None:
+    assert "as declared" in fab("node.drift", stack=stack).must().out
+    assert "key=owner" in fab("service.logs", "--of", "door", stack=stack).must().out
+    fab("service.ask", "--question", "Who are you?", "--max-tokens", "3", stack=stack).must()
 
 
-def test_fab_knows_of_the_door(door: Visitor, stack: Stack) -> None:
-    assert "as declared" in fab(stack, "node.drift").stdout
-    assert "key=owner" in fab(stack, "service.logs", "--of", "door").stdout
-    asked = fab(stack, "service.ask", "--question", "Who are you?", "--max-tokens", "3")
-    assert asked.returncode == 0, asked.stderr
-
-
-def test_a_key_that_fab_makes_is_printed_once_with_the_lines_for_the_stack(stack: Stack) -> None:
-    made = fab(stack, "key.new", "--name", "lin")
-    key = made.stdout.strip()
-    entry = yaml.safe_load(made.stderr.partition("\n")[2])["keys"]
-    assert entry == [key_of("lin", key)]
-    refused = fab(stack, "key.new", "--name", "owner")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("--name: expected a name")
+def test_a_key_that_fab_makes_is_printed_once_with_the_lines_for_the_stack(fab: Fab) -> None:
+    made = fab("key.new", "--name", "lin").must()
+    entry = yaml.safe_load(made.err.partition("\n")[2])["keys"]
+    assert entry == [key_of("lin", made.out.strip())]
+    refused = fab("key.new", "--name", "owner").must(1)
+    assert refused.out == ""
+    assert refused.err.startswith("--name: expected a name")
 
 
 def test_a_key_has_its_requests_a_minute_and_no_more(door: Visitor) -> None:
